@@ -1,0 +1,230 @@
+"""The Rust core, seen from Python. Private: users import from the modules around it.
+
+Nothing here performs I/O, reads a clock, draws a random number or calls user code. Times are integer milliseconds
+since the epoch unless a name says otherwise, sizes are bytes of UTF-8.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, final
+
+__version__: Final[str]
+
+class CodecError(ValueError):
+    """A value that the default serdes cannot write, or a text that it cannot read."""
+
+    reason: str
+    offset: int | None
+    """Position in the text in bytes when reading, None when writing."""
+
+class HistoryError(ValueError):
+    """A page, event or acknowledgement that is not what the service sends (PROTOCOL 1.4)."""
+
+    reason: str
+    operation_id: str | None
+    field: str | None
+
+@final
+class _Miss: ...
+
+MISS: Final[_Miss]
+"""What the replay lane answers when it has no finished result; nothing was consumed then."""
+
+# --- ids (PROTOCOL 2) ---------------------------------------------------------------------------------------------
+
+def operation_id(prefix: str | None, position: int, /) -> str:
+    """The id of the operation at `position` (1, 2, ...; branches of a batch from 0) under `prefix`."""
+
+def task_scope_prefix(parent_prefix: str | None, qualname: str, ordinal: int, /) -> str:
+    """The prefix of the scope of the `ordinal`-th task of that qualname (PROTOCOL 2.4)."""
+
+# --- default serdes (PROTOCOL 9.1) --------------------------------------------------------------------------------
+
+def encode(value: object, /) -> str:
+    """Write a value in the official extended format; CodecError if it has no form there."""
+
+def decode(text: str, /) -> Any:
+    """Read what `encode`, or the official SDK, wrote."""
+
+def register_batch_result(cls: type, to_plain: Any, from_plain: Any, /) -> None:
+    """Teach the codec the class behind the tag `br`: instances of `cls` are written as `to_plain(value)`."""
+
+# --- durations, backoff, jitter (PROTOCOL 10) ---------------------------------------------------------------------
+
+def exponential_delay(initial: float, rate: float, maximum: float, attempt: int, /) -> float:
+    """`min(initial * rate ** (attempt - 1), maximum)` seconds; saturates instead of overflowing."""
+
+def linear_delay(initial: float, increment: float, maximum: float, attempt: int, /) -> float:
+    """`min(initial + increment * (attempt - 1), maximum)` seconds."""
+
+def jittered(strategy: str, delay: float, random: float, /) -> float:
+    """Apply `NONE`, `HALF` or `FULL` jitter with a random number from [0, 1)."""
+
+def finalized(delay: float, /) -> int:
+    """Whole seconds: rounded up, at least 1."""
+
+# --- one invocation's history and outbox --------------------------------------------------------------------------
+
+@final
+class Record:
+    """What the service holds for one operation, as last acknowledged (PROTOCOL 3.4). Read-only."""
+
+    def __new__(
+        cls,
+        operation_id: str,
+        operation_type: str,
+        status: str,
+        *,
+        parent_id: str | None = None,
+        name: str | None = None,
+        sub_type: str | None = None,
+        start_ms: int | None = None,
+        end_ms: int | None = None,
+        attempt: int = 0,
+        next_attempt_ms: int | None = None,
+        scheduled_end_ms: int | None = None,
+        result: str | None = None,
+        error: tuple[str | None, str | None, str | None, list[str] | None] | None = None,
+        replay_children: bool = False,
+        callback_id: str | None = None,
+        input_payload: str | None = None,
+    ) -> Record: ...
+    @property
+    def operation_id(self) -> str: ...
+    @property
+    def operation_type(self) -> str: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def parent_id(self) -> str | None: ...
+    @property
+    def name(self) -> str | None: ...
+    @property
+    def sub_type(self) -> str | None: ...
+    @property
+    def start_ms(self) -> int | None: ...
+    @property
+    def end_ms(self) -> int | None: ...
+    @property
+    def attempt(self) -> int: ...
+    @property
+    def next_attempt_ms(self) -> int | None: ...
+    @property
+    def scheduled_end_ms(self) -> int | None: ...
+    @property
+    def result(self) -> str | None:
+        """The recorded payload of whichever details the operation has."""
+    @property
+    def error(self) -> tuple[str | None, str | None, str | None, list[str] | None] | None:
+        """(message, type, data, stack trace), the fields of `ErrorObject`."""
+    @property
+    def replay_children(self) -> bool: ...
+    @property
+    def callback_id(self) -> str | None: ...
+    @property
+    def input_payload(self) -> str | None: ...
+    @property
+    def is_terminal(self) -> bool: ...
+
+@final
+class Scope:
+    """A position counter, its id prefix and its replay flag (PROTOCOL 2.1, 7.1). Made by `Journal.scope`."""
+
+    @property
+    def prefix(self) -> str | None: ...
+    @property
+    def parent_id(self) -> str | None:
+        """The ParentId that operations of this scope carry."""
+    @property
+    def position(self) -> int:
+        """How many ids were taken so far."""
+    @property
+    def replaying(self) -> bool: ...
+
+    # The replay lane: the value of the next operation if it is recorded as SUCCEEDED, its identity agrees and the
+    # default serdes reads it; the id is taken then and the replay flag moved. Else MISS, and nothing has changed.
+    def replay_step(self, name: str | None, /) -> Any: ...
+    def replay_condition(self, name: str | None, /) -> Any: ...
+    def replay_wait(self, name: str | None, /) -> Any: ...
+    def replay_child(self, name: str | None, /) -> Any: ...
+    def replay_invoke(self, name: str | None, /) -> Any:
+        """As the others, but the result is plain JSON."""
+
+    def begin(self, operation_type: str, /) -> str:
+        """Take the next id; leave replay where PROTOCOL 7.1 says so before an operation of that type."""
+    def end(self, operation_id: str, /) -> None:
+        """Leave replay where PROTOCOL 7.1 says so after the operation."""
+
+@final
+class Request:
+    """One checkpoint request, ready to be sent."""
+
+    @property
+    def token(self) -> str: ...
+    @property
+    def client_token(self) -> str: ...
+    @property
+    def body(self) -> bytes:
+        """The JSON body: CheckpointToken, ClientToken, Updates."""
+    @property
+    def updates(self) -> list[Any]:
+        """The OperationUpdate objects of the batch, as pushed, without empty checkpoints."""
+
+@final
+class Acknowledgement:
+    @property
+    def outcome(self) -> str:
+        """`continue`; without a token: `completed` if the batch had an EXECUTION update, else `revoked`."""
+    @property
+    def next_marker(self) -> str | None:
+        """Pages still to be fetched with the new token, and loaded, before `settle`."""
+    @property
+    def changed(self) -> list[str]:
+        """Ids of the operations that came with it."""
+
+@final
+class Journal:
+    """History, scopes and outbox of one invocation. Calls may come from several threads."""
+
+    def __new__(cls, token: str, /) -> Journal: ...
+    @property
+    def token(self) -> str: ...
+
+    # history
+    def load_operations(self, operations: Sequence[Mapping[str, Any]], /) -> None:
+        """Index operations given as Python objects (event or boto3 shapes). They are kept, not converted.
+
+        Timestamps may be int or float milliseconds, ISO-8601 strings or datetimes; others count as unknown.
+        HistoryError for a record without Id or of wrong form; ValueError for an unknown Type or Status.
+        """
+    def load_page(self, body: bytes, /) -> str | None:
+        """Index a GetDurableExecutionState response (timestamps in epoch seconds); returns its NextMarker."""
+    def find(self, operation_id: str, /) -> Record | None: ...
+    def records(self) -> list[Record]:
+        """Every operation, in the order first seen."""
+    @property
+    def has_prior_operations(self) -> bool:
+        """Whether any operation other than the EXECUTION is recorded (PROTOCOL 1.3)."""
+    def __len__(self) -> int: ...
+    def scope(self, prefix: str | None, parent_id: str | None, replaying: bool, /) -> Scope: ...
+
+    # outbox (PROTOCOL 5)
+    def push(self, update: Any | None, /) -> int:
+        """Queue an OperationUpdate, or an empty checkpoint (None); the ticket to wait for.
+
+        0 if the update belongs to an orphan (PROTOCOL 5.6): nothing is queued then.
+        """
+    @property
+    def queued(self) -> int: ...
+    @property
+    def in_flight(self) -> bool: ...
+    @property
+    def settled(self) -> int:
+        """The highest ticket that is acknowledged and merged; tickets settle in order."""
+    def next_request(self, client_token: str, /) -> Request | None:
+        """The next batch (FIFO, 250 entries, 768,000 bytes); None if nothing is queued. One may be in flight."""
+    def acknowledge(self, response: bytes | Mapping[str, Any], /) -> Acknowledgement:
+        """Merge the answer to the request in flight: raw body (epoch seconds), or parsed as boto3 does."""
+    def settle(self) -> int:
+        """The request in flight and all its pages are merged; returns `settled`."""
+    def discard(self) -> None:
+        """Drop the request in flight and everything queued (failed sender, revoked token, finished execution)."""

@@ -1,0 +1,1 @@
+//! The pure core: arithmetic on data. No Python, no I/O, no clock, no randomness.
