@@ -1,0 +1,218 @@
+"""The event loop of async handlers: a selector loop with four seams.
+
+- `create_task`: the scope of a task is taken when it is created, before any task factory is called.
+- `select`: the loop is about to block, so no user code can run: the run decides what happens next.
+- `call_at`: deadlines are recognised by the callbacks they register.
+- `run_in_executor`: jobs on other threads are counted as work from outside.
+
+One loop belongs to each thread that runs handlers. It is kept between invocations, so that module-level clients with
+open sockets go on working, and remade after a fork.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import os
+import selectors
+import threading
+from collections.abc import Callable, Coroutine, Generator, Iterable
+from typing import Any, Protocol, TypeVar, TypeVarTuple
+
+from durable_execution_sdk._drivers.aio import internals
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+BUSY_TURNS = 256
+"""After so many turns without blocking, a loop that only runs step bodies counts as quiescent."""
+
+
+class Run(Protocol):
+    """What the loop tells the invocation that runs on it."""
+
+    def task_starting(self, coroutine: object) -> None:
+        """A task is about to be made; whoever makes it is still the current task."""
+
+    def task_started(self, task: internals.AnyTask, coroutine: object) -> None:
+        """The task exists (and has run already if it was started eagerly)."""
+
+    def timer_set(self, handle: asyncio.TimerHandle, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
+        """A timer was registered."""
+
+    def job_started(self, job: internals.AnyFuture) -> None:
+        """Something runs on an executor's thread until `job` is done."""
+
+    def busy(self) -> None:
+        """The loop has run `BUSY_TURNS` turns in a row without coming to rest."""
+
+    def quiescent(self, timeout: float | None) -> float | None:
+        """The loop is about to block; seconds it may block, None for as long as it likes, 0 to look again."""
+
+    def hash_of(self, coroutine: object) -> int:
+        """A hash for the task that runs the coroutine, the same in every replay."""
+
+
+class _Selector(selectors.DefaultSelector):
+    """Asks the run before it blocks."""
+
+    run: Run | None = None
+    turns = 0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        run = self.run
+        if run is None:
+            return super().select(timeout)
+        if timeout is not None and timeout <= 0:
+            self.turns += 1
+            if self.turns >= BUSY_TURNS:
+                self.turns = 0
+                run.busy()
+            return super().select(0)
+        self.turns = 0
+        events = super().select(0)
+        if events:
+            return events
+        return super().select(run.quiescent(timeout))
+
+
+class ScopedTask(asyncio.Task[T]):
+    """A task whose hash depends on its place in the program and not on its address.
+
+    `TaskGroup` cancels its tasks from a set and `asyncio.wait` returns sets; with the address as hash, their order
+    would differ between a run and its replay.
+    """
+
+    _scope_hash: int
+
+    def __hash__(self) -> int:
+        return self._scope_hash
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
+class DurableEventLoop(asyncio.SelectorEventLoop):
+    """A selector loop that an invocation can look into. Without a run it is an ordinary loop."""
+
+    _run: Run | None = None
+
+    def __init__(self) -> None:
+        self._asking = _Selector()
+        super().__init__(self._asking)
+
+    def attach(self, run: Run | None) -> None:
+        """Give the seams to a run, or take them back."""
+        self._run = run
+        self._asking.run = run
+        self._asking.turns = 0
+
+    def poll_only_self_pipe(self) -> bool:
+        """Whether no socket, pipe or signal could wake the loop, only a call from another thread."""
+        return len(self._asking.get_map()) <= 1
+
+    def create_task(
+        self,
+        coro: Generator[Any, None, T] | Coroutine[Any, Any, T],
+        *,
+        name: object = None,
+        context: contextvars.Context | None = None,
+        **options: Any,
+    ) -> asyncio.Task[T]:
+        """Make a task; with a run, the task's scope is taken first."""
+        run = self._run
+        if run is None:
+            return super().create_task(coro, name=name, context=context, **options)
+        run.task_starting(coro)
+        factory = self.get_task_factory()
+        eager = factory is not None and factory is getattr(asyncio, "eager_task_factory", None)
+        if factory is None or eager:
+            if eager:
+                options.setdefault("eager_start", True)
+            task: asyncio.Task[T] = _make_scoped(run, coro, self, name, context, options)
+        else:
+            task = super().create_task(coro, name=name, context=context, **options)
+        run.task_started(task, coro)
+        return task
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Register a timer; with a run, deadlines are recognised here."""
+        handle = super().call_at(when, callback, *args, context=context)
+        if self._run is not None:
+            self._run.timer_set(handle, callback, args)
+        return handle
+
+    def run_in_executor(self, executor: Any, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
+        """Run a function on a thread; with a run, it counts as work from outside until it is done."""
+        job = super().run_in_executor(executor, func, *args)
+        if self._run is not None:
+            self._run.job_started(job)
+        return job
+
+    def sdk_task(
+        self, coro: Coroutine[Any, Any, T], *, hash_value: int, context: contextvars.Context, name: str
+    ) -> asyncio.Task[T]:
+        """A task of the SDK's own: not counted as a scope, never made by a user's factory."""
+        task: ScopedTask[T] = ScopedTask.__new__(ScopedTask)
+        task._scope_hash = hash_value
+        ScopedTask.__init__(task, coro, loop=self, name=name, context=context)
+        return task
+
+
+def _make_scoped(
+    run: Run,
+    coro: Generator[Any, None, T] | Coroutine[Any, Any, T],
+    loop: asyncio.AbstractEventLoop,
+    name: object,
+    context: contextvars.Context | None,
+    options: dict[str, Any],
+) -> ScopedTask[T]:
+    # The hash must be there before the task registers itself in asyncio's sets, which its constructor does.
+    task: ScopedTask[T] = ScopedTask.__new__(ScopedTask)
+    task._scope_hash = run.hash_of(coro)
+    ScopedTask.__init__(
+        task,
+        coro,
+        loop=loop,
+        name=None if name is None else str(name),
+        context=context,
+        **options,
+    )
+    return task
+
+
+class _Owned(threading.local):
+    loop: DurableEventLoop | None = None
+    pid: int = 0
+
+
+_owned = _Owned()
+
+
+def loop_of_thread() -> DurableEventLoop:
+    """The loop of the calling thread, made at its first async handler and again after a fork."""
+    loop = _owned.loop
+    if loop is None or loop.is_closed() or _owned.pid != os.getpid():
+        loop = DurableEventLoop()
+        internals.check_runtime(loop)
+        _owned.loop, _owned.pid = loop, os.getpid()
+    return loop
+
+
+def close_loop_of_thread() -> None:
+    """Close the calling thread's loop, if it has one: for threads that end."""
+    loop, _owned.loop = _owned.loop, None
+    if loop is not None and not loop.is_closed() and _owned.pid == os.getpid():
+        loop.close()
+
+
+def cancel_all(handles: Iterable[asyncio.Handle]) -> None:
+    """Cancel every handle."""
+    for handle in handles:
+        handle.cancel()
