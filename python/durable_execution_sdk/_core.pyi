@@ -17,7 +17,7 @@ class CodecError(ValueError):
     """Position in the text in bytes when reading, None when writing."""
 
 class HistoryError(ValueError):
-    """A page, event or acknowledgement that is not what the service sends (PROTOCOL 1.4)."""
+    """A page, event or acknowledgement that is not what the service sends."""
 
     reason: str
     operation_id: str | None
@@ -29,15 +29,15 @@ class _Miss: ...
 MISS: Final[_Miss]
 """What the replay lane answers when it has no finished result; nothing was consumed then."""
 
-# --- ids (PROTOCOL 2) ---------------------------------------------------------------------------------------------
+# --- ids ---------------------------------------------------------------------------------------------
 
 def operation_id(prefix: str | None, position: int, /) -> str:
     """The id of the operation at `position` (1, 2, ...; branches of a batch from 0) under `prefix`."""
 
 def task_scope_prefix(parent_prefix: str | None, qualname: str, ordinal: int, /) -> str:
-    """The prefix of the scope of the `ordinal`-th task of that qualname (PROTOCOL 2.4)."""
+    """The prefix of the scope of the `ordinal`-th task of that qualname."""
 
-# --- default serdes (PROTOCOL 9.1) --------------------------------------------------------------------------------
+# --- default serdes --------------------------------------------------------------------------------
 
 def encode(value: object, /) -> str:
     """Write a value in the official extended format; CodecError if it has no form there."""
@@ -48,7 +48,7 @@ def decode(text: str, /) -> Any:
 def register_batch_result(cls: type, to_plain: Any, from_plain: Any, /) -> None:
     """Teach the codec the class behind the tag `br`: instances of `cls` are written as `to_plain(value)`."""
 
-# --- durations, backoff, jitter (PROTOCOL 10) ---------------------------------------------------------------------
+# --- durations, backoff, jitter ---------------------------------------------------------------------
 
 def exponential_delay(initial: float, rate: float, maximum: float, attempt: int, /) -> float:
     """`min(initial * rate ** (attempt - 1), maximum)` seconds; saturates instead of overflowing."""
@@ -66,7 +66,7 @@ def finalized(delay: float, /) -> int:
 
 @final
 class Record:
-    """What the service holds for one operation, as last acknowledged (PROTOCOL 3.4). Read-only."""
+    """What the service holds for one operation, as last acknowledged. Read-only."""
 
     def __new__(
         cls,
@@ -127,7 +127,7 @@ class Record:
 
 @final
 class Scope:
-    """A position counter, its id prefix and its replay flag (PROTOCOL 2.1, 7.1). Made by `Journal.scope`."""
+    """A position counter, its id prefix and its replay flag. Made by `Journal.scope`."""
 
     @property
     def prefix(self) -> str | None: ...
@@ -150,9 +150,9 @@ class Scope:
         """As the others, but the result is plain JSON."""
 
     def begin(self, operation_type: str, /) -> str:
-        """Take the next id; leave replay where PROTOCOL 7.1 says so before an operation of that type."""
+        """Take the next id; leave replay where the official SDK does before an operation of that type."""
     def end(self, operation_id: str, /) -> None:
-        """Leave replay where PROTOCOL 7.1 says so after the operation."""
+        """Leave replay where the official SDK does after the operation."""
 
 @final
 class Request:
@@ -203,15 +203,15 @@ class Journal:
         """Every operation, in the order first seen."""
     @property
     def has_prior_operations(self) -> bool:
-        """Whether any operation other than the EXECUTION is recorded (PROTOCOL 1.3)."""
+        """Whether any operation other than the EXECUTION is recorded."""
     def __len__(self) -> int: ...
     def scope(self, prefix: str | None, parent_id: str | None, replaying: bool, /) -> Scope: ...
 
-    # outbox (PROTOCOL 5)
+    # outbox
     def push(self, update: Any | None, /) -> int:
         """Queue an OperationUpdate, or an empty checkpoint (None); the ticket to wait for.
 
-        0 if the update belongs to an orphan (PROTOCOL 5.6): nothing is queued then.
+        0 if the update belongs to an orphan: nothing is queued then.
         """
     @property
     def queued(self) -> int: ...

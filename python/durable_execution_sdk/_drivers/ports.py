@@ -13,7 +13,7 @@ class Transport(Protocol):
 
     Answers are either the raw JSON body (bytes; timestamps in epoch seconds), which the core reads without building
     Python objects, or a mapping as boto3 parses it. Failures are raised as `CheckpointError` or
-    `GetExecutionStateError`, already classified (PROTOCOL 5.8).
+    `GetExecutionStateError`, already classified.
     """
 
     def checkpoint(self, arn: str, request: Request) -> bytes | Mapping[str, Any]:
