@@ -15,6 +15,7 @@ import asyncio.taskgroups
 import asyncio.tasks
 import contextvars
 import sys
+import threading
 import types
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeAlias
@@ -199,6 +200,12 @@ def self_pipe_fd(loop: asyncio.AbstractEventLoop) -> int:
     """The descriptor through which other threads wake the loop."""
     fd: int = loop._ssock.fileno()  # type: ignore[attr-defined] # private by asyncio's choice
     return fd
+
+
+def idle_executor_threads(loop: asyncio.AbstractEventLoop) -> frozenset[threading.Thread]:
+    """The threads of the loop's default executor; they are kept after their jobs are done."""
+    executor = getattr(loop, "_default_executor", None)
+    return frozenset(getattr(executor, "_threads", ()))
 
 
 def live_async_generators(loop: asyncio.AbstractEventLoop) -> list[types.AsyncGeneratorType[Any, Any]]:

@@ -1,0 +1,144 @@
+"""What the tasks of a handler wait for, and whether anything but the service could wake them.
+
+Called when the loop is about to block, so every task is suspended somewhere. Two sources are combined, because each
+alone is fooled: the selector by an idle keep-alive socket, the walk over the tasks by futures that nobody can name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+
+from durable_execution_sdk._drivers.aio import internals
+from durable_execution_sdk._drivers.aio.loop import DurableEventLoop
+
+
+@dataclass(slots=True)
+class Survey:
+    """What a walk over the tasks found."""
+
+    outside: list[str] = field(default_factory=list)
+    """Waits that something other than the service may end; the invocation stays alive for them."""
+    blocked: dict[str, str] = field(default_factory=dict)
+    """Task name -> what it waits for, for messages."""
+    durable: set[internals.AnyFuture] = field(default_factory=set)
+    """The promises that some task waits for, directly or through others."""
+
+
+class Surveyor:
+    """Classifies waits. One per invocation: it remembers which threads were there before."""
+
+    def __init__(self, loop: DurableEventLoop, is_durable: Callable[[internals.AnyFuture], bool]) -> None:
+        self._loop = loop
+        self._is_durable = is_durable
+        self._threads_before = set(threading.enumerate())
+        self._own_threads: set[threading.Thread] = set()
+        self._jobs: set[internals.AnyFuture] = set()
+
+    def own(self, thread: threading.Thread) -> None:
+        """A thread of the SDK: it wakes nobody that it is not asked to."""
+        self._own_threads.add(thread)
+
+    def job_started(self, job: internals.AnyFuture) -> None:
+        """Something runs on an executor's thread."""
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)
+
+    def survey(
+        self,
+        tasks: Collection[internals.AnyTask],
+        bodies: Collection[internals.AnyTask],
+        promises: Iterable[internals.AnyFuture],
+        own_timers: Collection[asyncio.TimerHandle],
+    ) -> Survey:
+        """Look at every task of the handler that is not done.
+
+        Args:
+            tasks: All of them.
+            bodies: Tasks of the SDK's own (step bodies); whoever waits for one is blocked on the handler itself.
+            promises: Pending promises, whose callbacks explain futures made by `asyncio.shield` and `asyncio.wait`.
+            own_timers: Timers of the SDK, which are no work from outside.
+        """
+        found = Survey()
+        explained = self._explained(tasks, promises)
+        ours = {*tasks, *bodies}
+        wakeable = self._wakeable(own_timers)
+        threads = self._foreign_threads()
+        for task in tasks:
+            name = task.get_name()
+            waiter = internals.waiter_of(task)
+            coroutine = task.get_coro()
+            if waiter is None:
+                found.outside.append(f"{name} is ready to run")
+            elif (waited := internals.waited_set(coroutine)) is not None:
+                found.blocked[name] = "asyncio.wait"
+                for future in waited:
+                    self._classify(future, name, ours, explained, found, wakeable)
+            elif internals.waits_in_synchronisation(coroutine) and waiter not in ours and not self._is_durable(waiter):
+                innermost = internals.innermost(coroutine)
+                what = getattr(innermost, "__qualname__", "a lock or queue")
+                found.blocked[name] = what
+                if threads:
+                    found.outside.append(f"{name} waits in {what} while {threads[0].name} is alive")
+            else:
+                self._classify(waiter, name, ours, explained, found, wakeable)
+        return found
+
+    def _classify(
+        self,
+        future: internals.AnyFuture,
+        name: str,
+        ours: Collection[internals.AnyFuture],
+        explained: dict[internals.AnyFuture, internals.AnyFuture],
+        found: Survey,
+        wakeable: bool,
+    ) -> None:
+        seen: set[int] = set()
+        todo = [future]
+        while todo:
+            current = todo.pop()
+            if id(current) in seen or current.done():
+                continue
+            seen.add(id(current))
+            if self._is_durable(current):
+                found.blocked.setdefault(name, str(current))
+                found.durable.add(current)
+            elif current in ours:
+                found.blocked.setdefault(
+                    name, f"task {current.get_name() if isinstance(current, asyncio.Task) else current}"
+                )
+            elif (children := internals.children_of_gather(current)) is not None:
+                found.blocked.setdefault(name, "asyncio.gather")
+                todo.extend(children)
+            elif current in explained:
+                todo.append(explained[current])
+            else:
+                found.blocked.setdefault(name, "something outside the SDK")
+                if wakeable:
+                    found.outside.append(f"{name} waits for something outside the SDK: {current!r}")
+
+    def _explained(
+        self, tasks: Iterable[internals.AnyTask], promises: Iterable[internals.AnyFuture]
+    ) -> dict[internals.AnyFuture, internals.AnyFuture]:
+        explained: dict[internals.AnyFuture, internals.AnyFuture] = {}
+        for inner in (*tasks, *promises):
+            for callback in internals.callbacks_of(inner):
+                for outer in internals.futures_behind(callback):
+                    explained.setdefault(outer, inner)
+        return explained
+
+    def _wakeable(self, own_timers: Collection[asyncio.TimerHandle]) -> bool:
+        """Whether anything registered with the loop, or running beside it, could complete a bare future."""
+        if not self._loop.poll_only_self_pipe() or self._jobs or self._foreign_threads():
+            return True
+        return any(handle not in own_timers for handle in internals.timers(self._loop))
+
+    def _foreign_threads(self) -> list[threading.Thread]:
+        idle = internals.idle_executor_threads(self._loop) if not self._jobs else frozenset()
+        return [
+            thread
+            for thread in threading.enumerate()
+            if thread not in self._threads_before and thread not in self._own_threads and thread not in idle
+        ]

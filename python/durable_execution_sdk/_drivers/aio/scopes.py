@@ -1,0 +1,148 @@
+"""Which numbers an operation's id is made of, when many tasks share a context.
+
+The task that runs a context's body owns the context and numbers as a `def` handler does. Every further task started
+inside is a scope of its own, named by the qualname of its coroutine and by its ordinal among those of that name in its
+creator's scope. So no id depends on which task came first.
+
+The scope is taken when the task is created: its creator is still the current task then, also when a task factory starts
+the coroutine eagerly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import types
+import weakref
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from durable_execution_sdk._core import Journal, Scope, task_scope_prefix
+
+_TASKS_FILE = asyncio.tasks.__file__
+_SHARES_CREATOR = sys.version_info < (3, 12)
+"""`asyncio.wait_for` makes a task on Python 3.11 only; its coroutine belongs to the scope that called it."""
+
+_FRAMES_TO_LOOK_AT = 8
+
+
+class Owner(Protocol):
+    """A durable context, as far as scopes need it."""
+
+    @property
+    def parent_id(self) -> str | None:
+        """The ParentId that its operations carry."""
+
+
+@dataclass(slots=True)
+class TaskScope:
+    """Where the operations of one task are numbered."""
+
+    owner: Owner
+    prefix: str | None
+    core: Scope
+    refusal: str | None = None
+    """Why operations of this task are refused; None if they are not."""
+    ordinals: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def hash_value(self) -> int:
+        """The same in every replay and every process."""
+        return int(self.prefix[:15], 16) if self.prefix else 0
+
+
+class Scopes:
+    """The scopes of one invocation, by the coroutine that a task runs."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._of: weakref.WeakKeyDictionary[object, TaskScope] = weakref.WeakKeyDictionary()
+        self._callbacks: dict[int, TaskScope] = {}
+
+    def own(self, coroutine: object, owner: Owner, core: Scope) -> TaskScope:
+        """The scope of the task that runs a context's body."""
+        scope = TaskScope(owner, core.prefix, core)
+        self._of[coroutine] = scope
+        return scope
+
+    def refuse(self, coroutine: object, like: TaskScope, reason: str) -> None:
+        """Operations of this coroutine are refused: it is a step body, say."""
+        self._of[coroutine] = TaskScope(like.owner, like.prefix, like.core, refusal=reason)
+
+    def of(self, task: asyncio.Task[object] | None) -> TaskScope | None:
+        """The scope of a task; None if it was not made through the loop."""
+        return None if task is None else self._of.get(task.get_coro())
+
+    def of_coroutine(self, coroutine: object) -> TaskScope | None:
+        """The scope taken for a coroutine."""
+        return self._of.get(coroutine)
+
+    def starting(self, coroutine: object, owner: Owner | None, owner_scope: TaskScope | None) -> TaskScope | None:
+        """A task is made for the coroutine: take its scope.
+
+        `owner` and `owner_scope` are those of the context whose code registered the running callback; they are used
+        when no task is running. None if the task belongs to no context.
+        """
+        if coroutine in self._of:
+            return self._of[coroutine]
+        creator = self.of(asyncio.current_task())
+        if creator is None:
+            if owner is None or owner_scope is None:
+                return None
+            creator = self._callback_scope(owner, owner_scope)
+        maker = _asyncio_maker()
+        if maker == "wait_for" and _SHARES_CREATOR:
+            self._of[coroutine] = creator
+            return creator
+        scope = self.child(creator, qualname_of(coroutine))
+        if maker == "as_completed":
+            scope.refusal = (
+                "asyncio.as_completed starts bare coroutines in no fixed order, so a replay could not tell them apart: "
+                "make the tasks first, for example [asyncio.create_task(f(x)) for x in xs], and pass those"
+            )
+        elif creator.refusal is not None:
+            scope.refusal = creator.refusal
+        self._of[coroutine] = scope
+        return scope
+
+    def child(self, creator: TaskScope, qualname: str) -> TaskScope:
+        """The scope of the next task of that qualname under `creator`; its ordinal is used up."""
+        ordinal = creator.ordinals.get(qualname, 0) + 1
+        creator.ordinals[qualname] = ordinal
+        prefix = task_scope_prefix(creator.prefix, qualname, ordinal)
+        core = self._journal.scope(prefix, creator.owner.parent_id, creator.core.replaying)
+        return TaskScope(creator.owner, prefix, core)
+
+    def _callback_scope(self, owner: Owner, owner_scope: TaskScope) -> TaskScope:
+        scope = self._callbacks.get(id(owner))
+        if scope is None:
+            prefix = task_scope_prefix(owner_scope.prefix, "@", 0)
+            core = self._journal.scope(prefix, owner.parent_id, owner_scope.core.replaying)
+            scope = self._callbacks[id(owner)] = TaskScope(owner, prefix, core)
+        return scope
+
+
+def qualname_of(coroutine: object) -> str:
+    """The name that a coroutine's scope is known by; asyncio's wrapper of other awaitables is named by their class."""
+    code = getattr(coroutine, "cr_code", None)
+    if code is not None and code.co_name == "_wrap_awaitable" and code.co_filename == _TASKS_FILE:
+        frame: types.FrameType | None = getattr(coroutine, "cr_frame", None)
+        if frame is not None and "awaitable" in frame.f_locals:
+            return type(frame.f_locals["awaitable"]).__qualname__
+    return getattr(coroutine, "__qualname__", None) or type(coroutine).__qualname__
+
+
+def _asyncio_maker() -> str | None:
+    """Which function of asyncio is making the task, if that changes its scope."""
+    frame: types.FrameType | None = sys._getframe(2)
+    for _ in range(_FRAMES_TO_LOOK_AT):
+        if frame is None:
+            return None
+        code = frame.f_code
+        if code.co_filename == _TASKS_FILE:
+            if code.co_name == "wait_for":
+                return "wait_for"
+            if "as_completed" in code.co_qualname or "_AsCompletedIterator" in code.co_qualname:
+                return "as_completed"
+        frame = frame.f_back
+    return None
