@@ -1,0 +1,5 @@
+"""Who an operation is."""
+
+from durable_execution_sdk._model.updates import OperationIdentifier, OperationIdNamespace
+
+__all__ = ["OperationIdNamespace", "OperationIdentifier"]

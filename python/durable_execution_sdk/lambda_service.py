@@ -1,0 +1,67 @@
+"""What goes between the SDK and the service that keeps the history."""
+
+from durable_execution_sdk._model.enums import (
+    CallbackTimeoutType,
+    InvocationStatus,
+    OperationAction,
+    OperationStatus,
+    OperationSubType,
+    OperationType,
+)
+from durable_execution_sdk._model.errors import ErrorObject
+from durable_execution_sdk._model.updates import (
+    CallbackOptions,
+    ChainedInvokeOptions,
+    ContextOptions,
+    OperationUpdate,
+    StepOptions,
+    WaitOptions,
+)
+from durable_execution_sdk._model.wire import (
+    CallbackDetails,
+    ChainedInvokeDetails,
+    CheckpointOutput,
+    CheckpointUpdatedExecutionState,
+    ContextDetails,
+    DurableExecutionInvocationOutput,
+    ExecutionDetails,
+    Operation,
+    OperationPayload,
+    ReplayChildren,
+    StateOutput,
+    StepDetails,
+    TimeoutSeconds,
+    TimestampConverter,
+    WaitDetails,
+)
+
+__all__ = [
+    "CallbackDetails",
+    "CallbackOptions",
+    "CallbackTimeoutType",
+    "ChainedInvokeDetails",
+    "ChainedInvokeOptions",
+    "CheckpointOutput",
+    "CheckpointUpdatedExecutionState",
+    "ContextDetails",
+    "ContextOptions",
+    "DurableExecutionInvocationOutput",
+    "ErrorObject",
+    "ExecutionDetails",
+    "InvocationStatus",
+    "Operation",
+    "OperationAction",
+    "OperationPayload",
+    "OperationStatus",
+    "OperationSubType",
+    "OperationType",
+    "OperationUpdate",
+    "ReplayChildren",
+    "StateOutput",
+    "StepDetails",
+    "StepOptions",
+    "TimeoutSeconds",
+    "TimestampConverter",
+    "WaitDetails",
+    "WaitOptions",
+]
