@@ -1,0 +1,1 @@
+"""Benches against the official SDK: `make bench`. One question per module of `benches.questions`."""

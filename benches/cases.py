@@ -1,0 +1,37 @@
+"""What is compared, and the ratio that each comparison owes (official figure over ours)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the table."""
+
+    label: str
+    question: str
+    unit: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    budget: float | None = None
+    """The official figure must be at least this many times ours; None where the row only informs."""
+    rounds: int = 5
+    floor: bool = False
+    """Whether `questions.floor` is to say what the loop itself costs."""
+
+
+CASES = (
+    Case("replay, 1,000 finished steps", "replay", "us/op", {"steps": 1_000}, 50, floor=True),
+    Case("replay, 10,000 finished steps", "replay", "us/op", {"steps": 10_000}, 50, floor=True),
+    Case("replay, 50,000 finished steps", "replay", "us/op", {"steps": 50_000}, 50, rounds=3, floor=True),
+    Case("replay, 100,000 finished steps", "replay", "us/op", {"steps": 100_000}, 50, rounds=3, floor=True),
+    Case("replay, 10,000 steps, fixed cost taken off", "replay", "us/op", {"steps": 10_000, "net": True}),
+    Case("invocation that does nothing", "fixed", "ms", {"ending": "empty"}, 50),
+    Case("invocation that suspends", "fixed", "ms", {"ending": "suspending"}, 50),
+    Case("fresh step, added to a latency of 0 ms", "fresh", "ms", {"latency_ms": 0}),
+    Case("fresh step, added to a latency of 20 ms", "fresh", "ms", {"latency_ms": 20}, rounds=3),
+    Case("requests per fresh step", "requests", "", {}, 1, rounds=1),
+    Case("import, beyond bare Python", "imports", "ms", {}, 3),
+    Case("memory per replayed operation", "memory", "bytes", {"steps": 50_000}, 4, rounds=3),
+)
