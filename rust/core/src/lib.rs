@@ -1,1 +1,4 @@
 //! The pure core: arithmetic on data. No Python, no I/O, no clock, no randomness.
+
+pub mod ids;
+pub mod time;

@@ -2,13 +2,43 @@
 
 use pyo3::prelude::*;
 
+mod arithmetic;
+mod errors;
+mod journal;
+mod record;
+mod timestamps;
+
+/// The answer of the replay lane when it has no finished result.
+#[pyclass(frozen, name = "_Miss", module = "durable_execution_sdk._core")]
+struct Miss;
+
+#[pymethods]
+impl Miss {
+    #[allow(clippy::unused_self, reason = "the signature of __repr__")]
+    fn __repr__(&self) -> &'static str {
+        "MISS"
+    }
+}
+
 /// The extension module. Importing it has no side effects.
 #[pymodule(gil_used = true)]
 mod _core {
-    use super::{Bound, PyModule, PyModuleMethods, PyResult, pymodule};
+    use super::{Bound, Miss, PyModule, PyModuleMethods, PyResult};
+
+    #[pymodule_export]
+    use super::arithmetic::{
+        exponential_delay, finalized, jittered, linear_delay, operation_id, task_scope_prefix,
+    };
+    #[pymodule_export]
+    use super::errors::HistoryError;
+    #[pymodule_export]
+    use super::journal::{Acknowledgement, Journal, Request, Scope};
+    #[pymodule_export]
+    use super::record::Record;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        module.add("__version__", env!("CARGO_PKG_VERSION"))
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        module.add("MISS", Miss)
     }
 }
