@@ -1,5 +1,6 @@
 """What goes between the SDK and the service that keeps the history."""
 
+from durable_execution_sdk._edges.clients import DurableExecutionApiClient, LambdaClient
 from durable_execution_sdk._model.enums import (
     CallbackTimeoutType,
     InvocationStatus,
@@ -9,6 +10,7 @@ from durable_execution_sdk._model.enums import (
     OperationType,
 )
 from durable_execution_sdk._model.errors import ErrorObject
+from durable_execution_sdk._model.service import DurableExecutionClient, DurableServiceClient
 from durable_execution_sdk._model.updates import (
     CallbackOptions,
     ChainedInvokeOptions,
@@ -45,10 +47,14 @@ __all__ = [
     "CheckpointUpdatedExecutionState",
     "ContextDetails",
     "ContextOptions",
+    "DurableExecutionApiClient",
+    "DurableExecutionClient",
     "DurableExecutionInvocationOutput",
+    "DurableServiceClient",
     "ErrorObject",
     "ExecutionDetails",
     "InvocationStatus",
+    "LambdaClient",
     "Operation",
     "OperationAction",
     "OperationPayload",

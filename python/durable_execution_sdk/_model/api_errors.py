@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Self, TypedDict
 
@@ -14,7 +15,6 @@ SERVICE_ERROR: Final = 500
 INVALID_PARAMETER_VALUE_EXCEPTION: Final = "InvalidParameterValueException"
 INVALID_CHECKPOINT_TOKEN_PREFIX: Final = "Invalid checkpoint token"
 
-# They arrive with status 502, yet no retry helps: somebody has to repair the key.
 KMS_ERROR_CODES: Final = frozenset(
     {"KMSAccessDeniedException", "KMSDisabledException", "KMSInvalidStateException", "KMSNotFoundException"}
 )
@@ -76,8 +76,10 @@ class BotoClientError(InvocationError):
 
     @classmethod
     def from_exception(cls, exception: Exception) -> Self:
-        """Classify what boto3 raised."""
-        response: dict[str, Any] = getattr(exception, "response", None) or {}
+        """Classify what boto3 raised, by the answer of the service that it carries, if any."""
+        response = getattr(exception, "response", None)
+        if not isinstance(response, dict):  # no answer, or the exception of another HTTP library
+            response = {}
         error: AwsErrorObj | None = response.get("Error")
         metadata: AwsErrorMetadata | None = response.get("ResponseMetadata")
         return cls(
@@ -156,31 +158,53 @@ class GetExecutionStateError(BotoClientError):
         super().__init__(message, error_category, error, response_metadata, TerminationReason.INVOCATION_ERROR)
 
 
+@dataclass(frozen=True, slots=True)
+class FailureRow:
+    """One row of the table of failed calls. A condition left out holds for every answer."""
+
+    ends: DurableApiErrorCategory
+    codes: frozenset[str] | None = None
+    statuses: range | None = None
+    message_prefix: str = ""
+    """Compared without regard to case: the SDKs of the service disagree on how it is written."""
+
+    def covers(self, code: str, status: int, message: str) -> bool:
+        """Whether the row speaks of this answer."""
+        return (
+            (self.codes is None or code in self.codes)
+            and (self.statuses is None or status in self.statuses)
+            and message[: len(self.message_prefix)].casefold() == self.message_prefix.casefold()
+        )
+
+
+FAILURES: Final = (
+    # Status 502, yet no retry helps: somebody has to repair the key.
+    FailureRow(DurableApiErrorCategory.EXECUTION, codes=KMS_ERROR_CODES),
+    FailureRow(
+        DurableApiErrorCategory.INVOCATION, statuses=range(TOO_MANY_REQUESTS_ERROR, TOO_MANY_REQUESTS_ERROR + 1)
+    ),
+    # Another invocation has written meanwhile; the next one gets a fresh token.
+    FailureRow(
+        DurableApiErrorCategory.INVOCATION,
+        codes=frozenset({INVALID_PARAMETER_VALUE_EXCEPTION}),
+        message_prefix=INVALID_CHECKPOINT_TOKEN_PREFIX,
+    ),
+    FailureRow(DurableApiErrorCategory.EXECUTION, statuses=range(BAD_REQUEST_ERROR, SERVICE_ERROR)),
+)
+"""What a failed call ends: the first row that covers the answer, as in the official SDK 3.0.0; INVOCATION if none does
+(5xx, timeouts, a broken connection or body).
+"""
+
+
 def classify_api_error(
     error: AwsErrorObj | None, response_metadata: AwsErrorMetadata | None
 ) -> DurableApiErrorCategory:
-    """What a failed call ends.
-
-    | answer                                                             | ends       |
-    |--------------------------------------------------------------------|------------|
-    | a KMS code, whatever the status                                    | execution  |
-    | 429                                                                | invocation |
-    | InvalidParameterValueException "Invalid checkpoint token..."       | invocation |
-    | any other 4xx that names an error                                  | execution  |
-    | 5xx, no answer, anything else                                      | invocation |
-
-    A stale token means that another invocation has written meanwhile; the next one gets a fresh token.
-    """
-    code = (error.get("Code") if error else None) or ""
-    message = (error.get("Message") if error else None) or ""
+    """What a failed call ends, by the table `FAILURES`; INVOCATION for an answer that names no error."""
+    if not error:
+        return DurableApiErrorCategory.INVOCATION
+    code, message = error.get("Code") or "", error.get("Message") or ""
     status = (response_metadata.get("HTTPStatusCode") if response_metadata else None) or 0
-    if code in KMS_ERROR_CODES:
-        return DurableApiErrorCategory.EXECUTION
-    stale_token = code == INVALID_PARAMETER_VALUE_EXCEPTION and message.startswith(INVALID_CHECKPOINT_TOKEN_PREFIX)
-    refused = BAD_REQUEST_ERROR <= status < SERVICE_ERROR and status != TOO_MANY_REQUESTS_ERROR
-    if refused and error and not stale_token:
-        return DurableApiErrorCategory.EXECUTION
-    return DurableApiErrorCategory.INVOCATION
+    return next((row.ends for row in FAILURES if row.covers(code, status, message)), DurableApiErrorCategory.INVOCATION)
 
 
 for _official in (BotoClientError, CheckpointError, GetExecutionStateError):
