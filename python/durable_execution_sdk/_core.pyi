@@ -5,16 +5,19 @@ since the epoch unless a name says otherwise, sizes are bytes of UTF-8.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, final
+from typing import Any, Final, Self, final
 
 __version__: Final[str]
 
 class CodecError(ValueError):
     """A value that the default serdes cannot write, or a text that it cannot read."""
 
-    reason: str
-    offset: int | None
-    """Position in the text in bytes when reading, None when writing."""
+    def __new__(cls, reason: str, offset: int | None = None) -> Self: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def offset(self) -> int | None:
+        """Position in the text in bytes where one is known (broken JSON), None otherwise."""
 
 class HistoryError(ValueError):
     """A page, event or acknowledgement that is not what the service sends."""

@@ -28,3 +28,46 @@ pub fn history_error(
     let _ = value.setattr("field", field);
     error
 }
+
+/// A value that the default serdes cannot write, or a text that it cannot read.
+#[pyclass(extends = PyValueError, subclass, frozen, module = "durable_execution_sdk._core")]
+pub struct CodecError {
+    /// What is wrong, a sentence without a full stop.
+    #[pyo3(get)]
+    reason: String,
+    /// Position in the text in bytes, where there is one.
+    #[pyo3(get)]
+    offset: Option<usize>,
+}
+
+#[pymethods]
+impl CodecError {
+    #[new]
+    #[pyo3(signature = (reason, offset=None))]
+    fn new(reason: String, offset: Option<usize>) -> Self {
+        Self { reason, offset }
+    }
+
+    fn __str__(&self) -> String {
+        match self.offset {
+            Some(offset) => format!("{} (at byte {offset})", self.reason),
+            None => self.reason.clone(),
+        }
+    }
+}
+
+impl CodecError {
+    /// The exception for a value or a text; `cause` becomes its `__cause__`.
+    pub fn raise(
+        py: Python<'_>,
+        reason: impl Into<String>,
+        offset: Option<usize>,
+        cause: Option<PyErr>,
+    ) -> PyErr {
+        let error = PyErr::new::<Self, _>((reason.into(), offset));
+        if cause.is_some() {
+            error.set_cause(py, cause);
+        }
+        error
+    }
+}

@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 
 mod arithmetic;
+mod codec;
 mod errors;
 mod journal;
 mod record;
@@ -30,7 +31,9 @@ mod _core {
         exponential_delay, finalized, jittered, linear_delay, operation_id, task_scope_prefix,
     };
     #[pymodule_export]
-    use super::errors::HistoryError;
+    use super::codec::{decode, encode, register_batch_result};
+    #[pymodule_export]
+    use super::errors::{CodecError, HistoryError};
     #[pymodule_export]
     use super::journal::{Acknowledgement, Journal, Request, Scope};
     #[pymodule_export]
