@@ -15,6 +15,7 @@ from tests.house.sources import PACKAGE, PACKAGE_DIR, modules, tree
 TWO_THINGS = {
     "DurableContext": "the class in context, the protocol in types",
     "Callback": "the class in context, the protocol in types",
+    "BatchResult": "the class in concurrency.models, the protocol in types",
 }
 
 
