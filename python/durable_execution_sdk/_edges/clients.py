@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from durable_execution_sdk._core import Request
-from durable_execution_sdk._drivers.ports import Transport
-from durable_execution_sdk._edges.aws import BotoTransport, default_client
+from durable_execution_sdk._edges.aws import default_client
 from durable_execution_sdk._model.api_errors import (
     BotoClientError,
     CheckpointError,
@@ -44,6 +43,11 @@ class LambdaClient(DurableServiceClient):
 
     def __init__(self, client: Boto3LambdaClient | None = None) -> None:
         self._client = client
+
+    @property
+    def own_client(self) -> Boto3LambdaClient | None:
+        """The boto3 client that this was made with; None if that of the process is used."""
+        return self._client
 
     @property
     def client(self) -> Boto3LambdaClient:
@@ -180,12 +184,3 @@ def _page(operations: list[Any], marker: str | None) -> dict[str, Any]:
     if marker:
         page["NextMarker"] = marker
     return page
-
-
-def transport_over(client: DurableServiceClient | None) -> Transport:
-    """The transport for a client that a user gave; None: Lambda, by the default boto3 client."""
-    if client is None:
-        return BotoTransport()
-    if type(client) is LambdaClient:
-        return BotoTransport(client._client)  # our own: bodies need not pass through its dataclasses
-    return ClientTransport(client)

@@ -17,7 +17,6 @@ import re
 import sys
 import threading
 import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -234,7 +233,7 @@ class _Light:
 
         The same bytes go out each time, so the service sees one `ClientToken` however often it is asked.
         """
-        context: dict[str, Any] = {"retries": {"invocation-id": str(uuid.uuid4())}}
+        context: dict[str, Any] = {"retries": {"invocation-id": os.urandom(16).hex()}}
         attempt = 1
         while True:
             error: Exception | None = None

@@ -218,8 +218,9 @@ def test_boto3_is_not_imported_before_the_first_call() -> None:
         "import sys\n"
         "from durable_execution_sdk._edges.aws import BotoTransport\n"
         "from durable_execution_sdk._edges.light import LightTransport\n"
-        "from durable_execution_sdk._edges.clients import LambdaClient, transport_over\n"
-        "BotoTransport(), LightTransport(), LambdaClient(), transport_over(None)\n"
+        "from durable_execution_sdk._edges.transports import choose_transport\n"
+        "from durable_execution_sdk.lambda_service import LambdaClient\n"
+        "BotoTransport(), LightTransport(), LambdaClient(), choose_transport()\n"
         "print(sorted({'boto3', 'botocore', 'urllib3', 'http.client', 'ssl'} & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

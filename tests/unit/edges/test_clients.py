@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from durable_execution_sdk._core import Journal
-from durable_execution_sdk._edges.aws import BotoTransport
-from durable_execution_sdk._edges.clients import ClientTransport, LambdaClient, transport_over
+from durable_execution_sdk._edges.clients import ClientTransport, LambdaClient
 from durable_execution_sdk._model.api_errors import (
     CheckpointError,
     DurableApiErrorCategory,
@@ -202,14 +201,3 @@ def test_lambda_client_raises_classified_errors(service: Loopback) -> None:
     with pytest.raises(GetExecutionStateError, match="without a checkpoint token"):
         client.get_execution_state(execution.arn, "", "")
     assert len(service.received) == sent
-
-
-def test_transport_over_a_client() -> None:
-    class Traced(LambdaClient):
-        pass
-
-    boto3_stand_in: Any = object()
-    assert isinstance(transport_over(None), BotoTransport)
-    assert isinstance(transport_over(LambdaClient(boto3_stand_in)), BotoTransport)
-    assert isinstance(transport_over(Traced(boto3_stand_in)), ClientTransport), "its overrides must be called"
-    assert isinstance(transport_over(InMemoryClient()), ClientTransport)
