@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
-import threading
 from collections.abc import Coroutine
 from types import CoroutineType
 from typing import Any
@@ -16,6 +13,8 @@ def settle(value: Any) -> Any:
 
 
 def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    import asyncio  # a quarter of the package's import, and most `def` handlers have no `async def` body
+
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -26,6 +25,10 @@ def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 def _run_beside(coroutine: Coroutine[Any, Any, Any]) -> Any:
     """This thread runs a loop already (a notebook, a web server): a joined thread runs the body."""
+    import asyncio
+    import contextvars
+    import threading
+
     outcome: list[Any] = []
     context = contextvars.copy_context()
 

@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 from durable_execution_sdk._core import Journal, Request
 from durable_execution_sdk._drivers.ports import Transport
+from durable_execution_sdk._model.api_errors import CheckpointError, GetExecutionStateError
 from durable_execution_sdk._model.signals import BackgroundThreadError, OrphanedChildException, SuspendExecution
 from durable_execution_sdk._model.updates import OperationUpdate
 
@@ -39,9 +40,12 @@ def load_pages(journal: Journal, transport: Transport, arn: str, marker: str | N
 
 def load_answer(journal: Journal, answer: bytes | Mapping[str, Any]) -> str | None:
     """Index one state page; returns the marker of the next."""
-    if isinstance(answer, bytes):
-        return journal.load_page(answer)
-    journal.load_operations(answer.get("Operations") or ())
+    try:
+        if isinstance(answer, bytes):
+            return journal.load_page(answer)
+        journal.load_operations(answer.get("Operations") or ())
+    except ValueError as error:
+        raise GetExecutionStateError(f"The service sent a page that cannot be read: {error}") from error
     marker: str | None = answer.get("NextMarker")
     return marker
 
@@ -175,7 +179,11 @@ class GroupCommit:
 
     def _exchange(self, request: Request) -> str:
         """One round trip and its pages, merged. The lock is not held: whoever sends is alone here."""
-        acknowledgement = self._journal.acknowledge(self._transport.checkpoint(self._arn, request))
+        answer = self._transport.checkpoint(self._arn, request)
+        try:
+            acknowledgement = self._journal.acknowledge(answer)
+        except ValueError as error:
+            raise CheckpointError(f"The service sent an acknowledgement that cannot be read: {error}") from error
         if acknowledgement.outcome == "continue":
             load_pages(self._journal, self._transport, self._arn, acknowledgement.next_marker)
         if acknowledgement.outcome != "revoked":
