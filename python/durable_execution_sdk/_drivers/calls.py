@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from durable_execution_sdk._drivers.bodies import settle
-from durable_execution_sdk._drivers.codec import AS_IT_IS, EXTENDED, PLAIN_JSON, Codec
+from durable_execution_sdk._drivers.codec import Codec
 from durable_execution_sdk._drivers.scope import OperationScope
 from durable_execution_sdk._drivers.state import ExecutionState
 from durable_execution_sdk._drivers.strand import running_strand
@@ -25,6 +25,7 @@ from durable_execution_sdk._operations.invoke import InvokeOperation
 from durable_execution_sdk._operations.step import StepOperation
 from durable_execution_sdk._operations.wait import WaitOperation
 from durable_execution_sdk._policy.retry import RetryPresets
+from durable_execution_sdk._serdes.text import DEFAULT_JSON_SERDES, EXTENDED_TYPES_SERDES, PASS_THROUGH_SERDES
 
 T = TypeVar("T")
 
@@ -77,7 +78,7 @@ def call_step(context: OperationScope, func: Callable[[StepContext], Any], name:
             context.state,
             StepOperation(identity, config.step_semantics),
             body,
-            _codec(context, identity, config.serdes, EXTENDED),
+            _codec(context, identity, config.serdes, EXTENDED_TYPES_SERDES),
             config.retry_strategy or RetryPresets.default(),
             position,
         )
@@ -110,7 +111,7 @@ def call_child(
             context.state,
             ChildOperation(identity, config.is_virtual),
             lambda _: child.run_body(func),
-            _codec(context, identity, config.serdes, EXTENDED),
+            _codec(context, identity, config.serdes, EXTENDED_TYPES_SERDES),
             config.summary_generator,
             position,
         )
@@ -125,7 +126,7 @@ def call_invoke(
 
     def run(identity: OperationIdentifier, position: int) -> Any:
         op = InvokeOperation(identity, function_name, config.tenant_id)
-        outgoing = _codec(context, identity, config.serdes_payload, PLAIN_JSON)
+        outgoing = _codec(context, identity, config.serdes_payload, DEFAULT_JSON_SERDES)
 
         def start() -> OperationUpdate:
             text = outgoing.encode_to_send(payload)
@@ -133,7 +134,7 @@ def call_invoke(
             return op.start(text, None if hooks is None else hooks.trace_header(identity, function_name))
 
         result = run_backend(context.state, op, start, position)
-        return _codec(context, identity, config.serdes_result, PLAIN_JSON).decode(result)
+        return _codec(context, identity, config.serdes_result, DEFAULT_JSON_SERDES).decode(result)
 
     return operate(context, OperationType.CHAINED_INVOKE, OperationSubType.CHAINED_INVOKE.value, name, run)
 
@@ -155,7 +156,7 @@ def call_condition(
             context.state,
             ConditionOperation(identity),
             one_check,
-            _codec(context, identity, config.serdes, EXTENDED),
+            _codec(context, identity, config.serdes, EXTENDED_TYPES_SERDES),
             config.initial_state,
             config.wait_strategy,
             position,
@@ -220,7 +221,7 @@ class Callback(Generic[T]):
         except SIGNALS as signal:
             end_strand(context, signal)
             raise
-        codec = Codec(self.serdes or AS_IT_IS, context.state, self._identity)
+        codec = Codec(self.serdes or PASS_THROUGH_SERDES, context.state, self._identity)
         return codec.decode(payload)  # type: ignore[no-any-return]  # whatever the serdes makes of it
 
 

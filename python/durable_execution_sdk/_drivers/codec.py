@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import dataclass
 from typing import Any
 
-from durable_execution_sdk import _core
 from durable_execution_sdk._drivers.bodies import settle
 from durable_execution_sdk._drivers.state import ExecutionState
-from durable_execution_sdk._model.errors import RetryableSerDesError, SerDesError
 from durable_execution_sdk._model.serdes import SerDesContext
 from durable_execution_sdk._model.updates import OperationIdentifier
 from durable_execution_sdk._operations.identity import describe
-from durable_execution_sdk._operations.outcomes import PAYLOAD_WARN_BYTES, require_sendable, size_bytes
+from durable_execution_sdk._serdes.text import (
+    PAYLOAD_WARNING_BYTES,
+    check_payload,
+    checked_text,
+    serdes_failure,
+)
 
 _logger = logging.getLogger("durable_execution_sdk")
 
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """How the values of one operation are written and read."""
+    """A serdes, applied for one operation. Its methods may be `async def`."""
 
     serdes: Any
     state: ExecutionState
@@ -30,12 +32,13 @@ class Codec:
     def encode(self, value: Any) -> str | None:
         """Write a value, or raise a serdes error."""
         try:
-            text: str | None = settle(self.serdes.serialize(value, self._context()))
-        except (SerDesError, RetryableSerDesError):
-            raise
+            text = settle(self.serdes.serialize(value, self._context()))
         except Exception as error:
-            raise SerDesError(f"The value of {describe(self.identity)} cannot be written: {error}") from error
-        return text
+            failure = serdes_failure("serialize", self.identity.operation_id, error)
+            if failure is error:
+                raise
+            raise failure from error
+        return checked_text(text, self.identity.operation_id)
 
     def encode_to_send(self, value: Any) -> str | None:
         """Write a value that goes to the service as it is, or raise a serdes error."""
@@ -45,13 +48,15 @@ class Codec:
 
     def require_sendable(self, text: str | None) -> None:
         """Refuse what is too long for the service, warn of what may be."""
-        require_sendable(self.identity, text)
-        if text is not None and len(text) > PAYLOAD_WARN_BYTES:
+        if text is None or len(text) * 4 <= PAYLOAD_WARNING_BYTES:
+            return
+        size = check_payload(text, describe(self.identity))
+        if size > PAYLOAD_WARNING_BYTES:
             _logger.warning(
                 "The payload of %s has %d bytes; the service may refuse more than %d.",
                 describe(self.identity),
-                size_bytes(text),
-                PAYLOAD_WARN_BYTES,
+                size,
+                PAYLOAD_WARNING_BYTES,
             )
 
     def decode(self, text: str | None) -> Any:
@@ -60,36 +65,11 @@ class Codec:
             return None
         try:
             return settle(self.serdes.deserialize(text, self._context()))
-        except (SerDesError, RetryableSerDesError):
-            raise
         except Exception as error:
-            raise SerDesError(f"The value of {describe(self.identity)} cannot be read: {error}") from error
+            failure = serdes_failure("deserialize", self.identity.operation_id, error)
+            if failure is error:
+                raise
+            raise failure from error
 
     def _context(self) -> SerDesContext:
         return SerDesContext(self.identity.operation_id, self.state.durable_execution_arn)
-
-
-class _Extended:
-    def serialize(self, value: Any, serdes_context: SerDesContext) -> str:
-        return _core.encode(value)
-
-    def deserialize(self, data: str, serdes_context: SerDesContext) -> Any:
-        return _core.decode(data)
-
-
-class _PlainJson:
-    def serialize(self, value: Any, serdes_context: SerDesContext) -> str:
-        return json.dumps(value)
-
-    def deserialize(self, data: str, serdes_context: SerDesContext) -> Any:
-        return json.loads(data)
-
-
-class _AsItIs:
-    def deserialize(self, data: str, serdes_context: SerDesContext) -> str:
-        return data
-
-
-EXTENDED = _Extended()
-PLAIN_JSON = _PlainJson()
-AS_IT_IS = _AsItIs()

@@ -34,12 +34,11 @@ from durable_execution_sdk._model.errors import (
     DurableExecutionsError,
     ExecutionError,
     InvocationError,
-    SerDesError,
 )
 from durable_execution_sdk._model.signals import BackgroundThreadError, SuspendExecution
 from durable_execution_sdk._model.updates import OperationUpdate
 from durable_execution_sdk._model.wire import ErrorObject
-from durable_execution_sdk._operations.outcomes import PAYLOAD_LIMIT_BYTES
+from durable_execution_sdk._serdes.text import check_payload
 
 _logger = logging.getLogger("durable_execution_sdk")
 
@@ -261,11 +260,7 @@ def _render_result(state: ExecutionState, result: Any) -> dict[str, Any]:
     text = json.dumps(result)
     if len(text) <= RESPONSE_LIMIT_BYTES:  # ASCII, so characters are bytes
         return {"Status": "SUCCEEDED", "Result": text}
-    if len(text) > PAYLOAD_LIMIT_BYTES:
-        raise SerDesError(
-            f"The handler's result has {len(text)} bytes; the Lambda API takes at most {PAYLOAD_LIMIT_BYTES}."
-            " Store large values elsewhere and return a reference."
-        )
+    check_payload(text, "the handler's result")
     state.commit.commit(OperationUpdate.create_execution_succeed(text))
     return {"Status": "SUCCEEDED", "Result": ""}
 

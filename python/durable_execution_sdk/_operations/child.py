@@ -18,8 +18,9 @@ from durable_execution_sdk._model.errors import ChildContextError, ExecutionErro
 from durable_execution_sdk._model.updates import ContextOptions, OperationIdentifier, OperationUpdate
 from durable_execution_sdk._model.wire import ErrorObject
 from durable_execution_sdk._operations.identity import reject_recorded_virtual
-from durable_execution_sdk._operations.outcomes import INLINE_LIMIT_BYTES, ended_otherwise, failure, size_bytes
+from durable_execution_sdk._operations.outcomes import INLINE_LIMIT_BYTES, ended_otherwise, failure
 from durable_execution_sdk._operations.verdicts import Condemn, Deliver, Enter, Escape, Settled, Throw
+from durable_execution_sdk._serdes.text import payload_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class ChildOperation:
         """Whether a summary is recorded instead of the result, so that replay runs over the children again."""
         if self.is_virtual or entered.reconstruct or payload is None:
             return False
-        return size_bytes(payload) > INLINE_LIMIT_BYTES
+        return payload_bytes(payload) > INLINE_LIMIT_BYTES
 
     def succeed(self, payload: str | None, summary: str, entered: Enter) -> Settled:
         """The body returned; `summary` is what is recorded instead of a `payload` that is too large."""
