@@ -345,16 +345,61 @@ pub(super) fn new_ascii(bytes: &[u8]) -> *mut PyObject {
 #[inline]
 fn new_string(text: Text<'_>) -> *mut PyObject {
     if text.ascii {
-        return new_ascii(text.bytes);
+        new_ascii(text.bytes)
+    } else {
+        new_wide(text.bytes)
+    }
+}
+
+/// A new string of anything: short ones by way of their code points, which spares Python two growing buffers.
+fn new_wide(bytes: &[u8]) -> *mut PyObject {
+    let mut points = [0_u32; 128];
+    if bytes.len() <= points.len() {
+        if let Some(count) = code_points(bytes, &mut points) {
+            // SAFETY: four bytes for each of `count` code points; Python copies them.
+            return unsafe {
+                ffi::PyUnicode_FromKindAndData(
+                    ffi::PyUnicode_4BYTE_KIND.cast_signed(),
+                    points.as_ptr().cast(),
+                    count.cast_signed(),
+                )
+            };
+        }
     }
     // SAFETY: a pointer and the size behind it; the handler is asked only about surrogates.
     unsafe {
         ffi::PyUnicode_DecodeUTF8(
-            text.bytes.as_ptr().cast(),
-            text.bytes.len().cast_signed(),
+            bytes.as_ptr().cast(),
+            bytes.len().cast_signed(),
             c"surrogatepass".as_ptr(),
         )
     }
+}
+
+/// The code points of UTF-8, surrogates included; none if a sequence is cut or stray.
+fn code_points(bytes: &[u8], points: &mut [u32; 128]) -> Option<usize> {
+    let (mut at, mut count) = (0, 0);
+    while let Some(&lead) = bytes.get(at) {
+        let (size, bits) = match lead {
+            0..0x80 => (1, lead),
+            0xc2..0xe0 => (2, lead & 0x1f),
+            0xe0..0xf0 => (3, lead & 0x0f),
+            0xf0..0xf5 => (4, lead & 0x07),
+            _ => return None,
+        };
+        let mut point = u32::from(bits);
+        for byte in bytes.get(at + 1..at + size)? {
+            if byte & 0xc0 != 0x80 {
+                return None;
+            }
+            point = point << 6 | u32::from(byte & 0x3f);
+        }
+        *points.get_mut(count)? = point;
+        at += size;
+        count += 1;
+    }
+    let last = points.get(..count)?.iter().max()?;
+    (*last < 0x11_0000).then_some(count)
 }
 
 /// The UTF-8 of a string, with surrogates in their three-byte form.

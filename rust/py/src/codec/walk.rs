@@ -299,6 +299,12 @@ fn kind(value: &Bound<'_, PyAny>) -> PyResult<Kind> {
 /// Classes that are not known by their address, and subclasses, in the order of precedence of the official SDK 3.0.0.
 fn other_kind(value: &Bound<'_, PyAny>) -> PyResult<Kind> {
     let py = value.py();
+    if value.is_exact_instance_of::<PyDateTime>() {
+        return Ok(Kind::DateTime);
+    }
+    if value.is_exact_instance_of::<PyDate>() {
+        return Ok(Kind::Date);
+    }
     let decimal = classes::decimal(py)?;
     let uuid = classes::Uuid::get(py)?.class.bind(py);
     let class = value.get_type();
