@@ -204,6 +204,8 @@ class Journal:
     def find(self, operation_id: str, /) -> Record | None: ...
     def records(self) -> list[Record]:
         """Every operation, in the order first seen."""
+    def completions(self) -> list[tuple[int, str]]:
+        """End time and id of every operation that has ended, but the execution, in the order of (time, id)."""
     @property
     def has_prior_operations(self) -> bool:
         """Whether any operation other than the EXECUTION is recorded."""

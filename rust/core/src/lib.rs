@@ -1,5 +1,10 @@
 //! The pure core: arithmetic on data. No Python, no I/O, no clock, no randomness.
 
+pub mod batch;
 pub mod codec;
+pub mod history;
 pub mod ids;
+pub mod page;
+pub mod status;
 pub mod time;
+pub mod wire;

@@ -4,8 +4,8 @@ use durable_core::{ids, time};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-fn text(id: [u8; ids::ID_LENGTH]) -> String {
-    String::from_utf8_lossy(&id).into_owned()
+fn text(id: ids::Id) -> String {
+    id.as_str().to_owned()
 }
 
 /// The id of the operation at a position under a prefix.

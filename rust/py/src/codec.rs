@@ -5,7 +5,6 @@
 
 mod build;
 mod classes;
-mod kinds;
 mod scratch;
 mod unwrap;
 mod walk;
@@ -46,12 +45,6 @@ pub fn register_batch_result(
     classes::register(cls, to_plain, from_plain);
 }
 
-/// [`decode`], for a text that is at hand in Rust.
-#[allow(dead_code)] // for the replay lane
-pub fn decode_str<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
-    decode_bytes(py, text.as_bytes())
-}
-
 /// [`decode`], for a text in UTF-8 in which surrogates may occur in their three-byte form.
 pub fn decode_bytes<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     let mut scratch = Scratch::take();
@@ -79,14 +72,7 @@ pub fn decode_bytes<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, Py
     }
 }
 
-/// What Python's `json.loads` makes of a text.
-#[allow(dead_code)] // for the replay lane
-pub fn decode_json<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
-    decode_json_bytes(py, text.as_bytes())
-}
-
-/// [`decode_json`], for a text in UTF-8 in which surrogates may occur in their three-byte form.
-#[allow(dead_code)] // for the replay lane
+/// What Python's `json.loads` makes of a text, in UTF-8 in which surrogates may occur in their three-byte form.
 pub fn decode_json_bytes<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     let mut scratch = Scratch::take();
     let (buffers, mut builder) = scratch.open(py);

@@ -17,10 +17,10 @@ pub fn history_error(
     operation_id: Option<&str>,
     field: Option<&str>,
 ) -> PyErr {
-    let mut message = String::from(reason);
-    if let Some(id) = operation_id {
-        message.push_str(&format!(" (operation {id})"));
-    }
+    let message = match operation_id {
+        Some(id) => format!("{reason} (operation {id})"),
+        None => reason.to_owned(),
+    };
     let error = HistoryError::new_err(message);
     let value = error.value(py);
     let _ = value.setattr("reason", reason);

@@ -1,39 +1,31 @@
-//! `Journal` and `Scope`: one invocation's history and outbox.
+//! `Journal`: one invocation's history and outbox.
+//!
+//! The lock is held for arithmetic on data only. Nothing that could run Python code (a constructor, a destructor) happens
+//! under it: what is replaced or dropped is carried out first.
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use durable_core::ids;
-use pyo3::exceptions::PyRuntimeError;
+use durable_core::batch::{Orphans, Outbox};
+use durable_core::history::History;
+use durable_core::page::{self, PageError, Scanned};
+use durable_core::status::Kind;
+use durable_core::wire;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use crate::errors::history_error;
 use crate::record::Record;
-use crate::timestamps::Unit;
+use crate::scope::Scope;
+use crate::source::{Origin, id_of, read_object};
+use crate::update;
 
-const BATCH_BYTES: usize = 768_000;
-const BATCH_ENTRIES: usize = 250;
-
-struct Entry {
-    ticket: u64,
-    update: Option<Py<PyAny>>,
-    json: Vec<u8>,
-    ends_execution: bool,
-}
-
-#[derive(Default)]
-struct State {
-    token: String,
-    records: HashMap<String, Py<Record>>,
-    order: Vec<String>,
+pub struct State {
+    pub history: History<Origin>,
+    pub(crate) token: String,
     prior: bool,
-    queue: VecDeque<Entry>,
-    sent: Vec<Entry>,
-    next_ticket: u64,
-    settled: u64,
-    children: HashMap<String, Vec<String>>,
-    orphans: HashSet<String>,
+    outbox: Outbox<Py<PyAny>>,
+    orphans: Orphans,
 }
 
 /// History, scopes and outbox of one invocation.
@@ -67,63 +59,105 @@ pub struct Acknowledgement {
 }
 
 impl Journal {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn merge(&self, operations: &Bound<'_, PyAny>, unit: Unit) -> PyResult<Vec<String>> {
+    fn merge_objects(&self, operations: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
         let py = operations.py();
-        let mut records = Vec::new();
+        let mut read = Vec::with_capacity(operations.len().unwrap_or(0));
         for operation in operations.try_iter()? {
-            let record = Record::from_wire(&operation?, unit)?;
-            let id = record.operation_id.bind(py).to_str()?.to_owned();
-            let parent = match &record.parent_id {
-                Some(parent) => parent.bind(py).to_str()?.to_owned(),
-                None => String::new(),
-            };
-            let prior = record.operation_type.bind(py).to_str()? != "EXECUTION";
-            records.push((id, parent, prior, Py::new(py, record)?));
+            read.push(read_object(&operation?)?);
         }
-        let mut replaced = Vec::new();
-        let mut ids = Vec::with_capacity(records.len());
-        let mut state = self.lock();
-        for (id, parent, prior, record) in records {
-            state.prior |= prior;
-            if let Some(old) = state.records.insert(id.clone(), record) {
-                replaced.push(old);
-            } else {
-                state.order.push(id.clone());
-                if !parent.is_empty() {
-                    state.children.entry(parent).or_default().push(id.clone());
-                }
-            }
-            ids.push(id);
-        }
-        drop(state);
-        Ok(ids)
+        let changed = read
+            .iter()
+            .map(|(_, origin)| String::from_utf8_lossy(id_of(py, origin)).into_owned());
+        let changed: Vec<String> = changed.collect();
+        self.put_all(py, read);
+        Ok(changed)
     }
 
-    fn parsed<'py>(
-        py: Python<'py>,
-        body: &Bound<'py, PyAny>,
-    ) -> PyResult<(Bound<'py, PyDict>, Unit)> {
-        if let Ok(raw) = body.cast::<PyBytes>() {
-            let parsed = py
-                .import("json")?
-                .call_method1("loads", (raw,))
-                .map_err(|error| {
-                    history_error(py, &format!("the answer is no JSON: {error}"), None, None)
-                })?;
-            let parsed = parsed
-                .cast_into::<PyDict>()
-                .map_err(|_| history_error(py, "the answer is no JSON object", None, None))?;
-            return Ok((parsed, Unit::Seconds));
+    fn put_all(&self, py: Python<'_>, records: Vec<(durable_core::history::Facts, Origin)>) {
+        let mut replaced = Vec::new();
+        let mut state = self.lock();
+        state.history.reserve(records.len());
+        for (facts, origin) in records {
+            state.prior |= facts.kind != Kind::Execution;
+            let id = id_of(py, &origin).to_vec();
+            replaced.extend(state.history.put(&id, facts, origin));
         }
-        let parsed = body.cast::<PyDict>().map_err(|_| {
-            history_error(py, "the answer is neither bytes nor a mapping", None, None)
-        })?;
-        Ok((parsed.clone(), Unit::Milliseconds))
+        drop(state);
+        drop(replaced);
     }
+
+    fn merge_raw(&self, py: Python<'_>, page: &Arc<[u8]>, scanned: &Scanned) -> Vec<String> {
+        let records = scanned
+            .operations
+            .iter()
+            .map(|located| (located.facts, Origin::raw(page, located)));
+        let records: Vec<_> = records.collect();
+        let changed = records
+            .iter()
+            .map(|(_, origin)| String::from_utf8_lossy(id_of(py, origin)).into_owned());
+        let changed = changed.collect();
+        self.put_all(py, records);
+        changed
+    }
+}
+
+fn page_error(py: Python<'_>, page: &[u8], error: &PageError) -> PyErr {
+    match error {
+        PageError::Form { expected, offset } => {
+            let reason = format!(
+                "the service's answer is not what it should be: {expected} expected at byte {offset}"
+            );
+            history_error(py, &reason, None, None)
+        }
+        PageError::NoId { offset } => history_error(
+            py,
+            &format!("the operation at byte {offset} has no Id"),
+            None,
+            Some("Id"),
+        ),
+        PageError::Word { field, span, id } => {
+            let text = |span: &page::Span| {
+                String::from_utf8_lossy(span.of(page).unwrap_or_default()).into_owned()
+            };
+            if span.of(page).is_none() {
+                return history_error(
+                    py,
+                    &format!("an operation has no {field}"),
+                    Some(&text(id)),
+                    Some(field),
+                );
+            }
+            PyValueError::new_err(format!(
+                "{:?} is no {field} that this SDK knows (operation {})",
+                text(span),
+                text(id)
+            ))
+        }
+    }
+}
+
+fn scanned(
+    py: Python<'_>,
+    body: &[u8],
+    scan: impl Fn(&[u8]) -> Result<Scanned, PageError> + Send + Sync,
+) -> PyResult<(Arc<[u8]>, Scanned)> {
+    // Large pages are copied and scanned while other threads run.
+    let work = || {
+        let page: Arc<[u8]> = body.into();
+        let scanned = scan(&page);
+        (page, scanned)
+    };
+    let (page, scanned) = if body.len() > 1 << 16 {
+        py.detach(work)
+    } else {
+        work()
+    };
+    let scanned = scanned.map_err(|error| page_error(py, &page, &error))?;
+    Ok((page, scanned))
 }
 
 fn text(holder: &Bound<'_, PyDict>, member: &str) -> PyResult<Option<String>> {
@@ -135,12 +169,17 @@ fn text(holder: &Bound<'_, PyDict>, member: &str) -> PyResult<Option<String>> {
 #[pymethods]
 impl Journal {
     #[new]
+    #[pyo3(signature = (token, /))]
     fn new(token: String) -> Self {
+        let state = State {
+            history: History::default(),
+            token,
+            prior: false,
+            outbox: Outbox::default(),
+            orphans: Orphans::default(),
+        };
         Self {
-            state: Mutex::new(State {
-                token,
-                ..State::default()
-            }),
+            state: Mutex::new(state),
         }
     }
 
@@ -149,36 +188,48 @@ impl Journal {
         self.lock().token.clone()
     }
 
+    #[pyo3(signature = (operations, /))]
     fn load_operations(&self, operations: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.merge(operations, Unit::Milliseconds).map(|_| ())
-    }
-
-    fn load_page(&self, body: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
-        let (page, unit) = Self::parsed(body.py(), body)?;
-        if let Some(operations) = page
-            .get_item("Operations")?
-            .filter(|value| !value.is_none())
-        {
-            self.merge(&operations, unit)?;
+        let py = operations.py();
+        let mut read = Vec::with_capacity(operations.len().unwrap_or(0));
+        for operation in operations.try_iter()? {
+            read.push(read_object(&operation?)?);
         }
-        text(&page, "NextMarker")
+        self.put_all(py, read);
+        Ok(())
     }
 
-    fn find(&self, py: Python<'_>, operation_id: &str) -> Option<Py<Record>> {
-        self.lock()
-            .records
-            .get(operation_id)
-            .map(|record| record.clone_ref(py))
+    #[pyo3(signature = (body, /))]
+    fn load_page(&self, py: Python<'_>, body: &[u8]) -> PyResult<Option<String>> {
+        let (page, scanned) = scanned(py, body, page::state_page)?;
+        // An operation may come again on a later page.
+        self.lock().history.index_all();
+        self.merge_raw(py, &page, &scanned);
+        Ok(scanned.next_marker)
     }
 
-    fn records(&self, py: Python<'_>) -> Vec<Py<Record>> {
-        let state = self.lock();
-        state
-            .order
+    #[pyo3(signature = (operation_id, /))]
+    fn find(&self, py: Python<'_>, operation_id: &Bound<'_, PyString>) -> PyResult<Option<Record>> {
+        let id = operation_id.to_str()?.as_bytes();
+        let shared = {
+            let mut state = self.lock();
+            state
+                .history
+                .find(id)
+                .map(|place| state.history.slot(place).source.share(py))
+        };
+        shared.map(|shared| shared.record(py)).transpose()
+    }
+
+    fn records(&self, py: Python<'_>) -> PyResult<Vec<Record>> {
+        let shared: Vec<_> = self
+            .lock()
+            .history
+            .slots()
             .iter()
-            .filter_map(|id| state.records.get(id))
-            .map(|record| record.clone_ref(py))
-            .collect()
+            .map(|slot| slot.source.share(py))
+            .collect();
+        shared.iter().map(|shared| shared.record(py)).collect()
     }
 
     #[getter]
@@ -187,141 +238,92 @@ impl Journal {
     }
 
     fn __len__(&self) -> usize {
-        self.lock().records.len()
+        self.lock().history.len()
     }
 
+    #[pyo3(signature = (prefix, parent_id, replaying, /))]
     fn scope(
-        slf: Py<Self>,
-        prefix: Option<String>,
-        parent_id: Option<String>,
+        slf: Bound<'_, Self>,
+        prefix: Option<&str>,
+        parent_id: Option<Py<PyString>>,
         replaying: bool,
     ) -> Scope {
-        let state = ScopeState {
-            position: 0,
-            replaying,
-        };
-        Scope {
-            journal: slf,
-            prefix: prefix.filter(|p| !p.is_empty()),
-            parent_id,
-            state: Mutex::new(state),
-        }
+        Scope::new(slf.unbind(), prefix.unwrap_or(""), parent_id, replaying)
     }
 
+    #[pyo3(signature = (update, /))]
     fn push(&self, py: Python<'_>, update: Option<Py<PyAny>>) -> PyResult<u64> {
-        let mut json = Vec::new();
-        let mut ends_execution = false;
-        if let Some(update) = &update {
-            let update = update.bind(py);
-            let id: String = update.getattr("operation_id")?.extract()?;
-            let parent: Option<String> = update.getattr("parent_id")?.extract()?;
-            let kind: String = update
-                .getattr("operation_type")?
-                .getattr("value")?
-                .extract()?;
-            let action: String = update.getattr("action")?.getattr("value")?.extract()?;
-            ends_execution = kind == "EXECUTION";
-            let mut state = self.lock();
-            if state.orphans.contains(&id) {
-                return Ok(0);
-            }
-            if let Some(parent) = parent {
-                if state.orphans.contains(&parent) {
-                    return Ok(0);
-                }
-                let siblings = state.children.entry(parent).or_default();
-                if !siblings.contains(&id) {
-                    siblings.push(id.clone());
-                }
-            }
-            if kind == "CONTEXT" && (action == "SUCCEED" || action == "FAIL") {
-                let mut todo = vec![id];
-                while let Some(parent) = todo.pop() {
-                    for child in state.children.get(&parent).cloned().unwrap_or_default() {
-                        if state.orphans.insert(child.clone()) {
-                            todo.push(child);
-                        }
-                    }
-                }
-            }
-            drop(state);
-            let wire = update.call_method0("to_dict")?;
-            let kwargs = PyDict::new(py);
-            kwargs.set_item("separators", (",", ":"))?;
-            let text = py
-                .import("json")?
-                .call_method("dumps", (wire,), Some(&kwargs))?;
-            json = text.cast::<PyString>()?.to_str()?.as_bytes().to_vec();
-        }
+        let Some(object) = update else {
+            return Ok(self.lock().outbox.push(None, false));
+        };
+        let update = update::read(object.bind(py))?;
         let mut state = self.lock();
-        state.next_ticket += 1;
-        let ticket = state.next_ticket;
-        state.queue.push_back(Entry {
-            ticket,
-            update,
-            json,
-            ends_execution,
-        });
-        Ok(ticket)
+        let State {
+            orphans,
+            history,
+            outbox,
+            ..
+        } = &mut *state;
+        let recorded_parent = |key: u64| {
+            // Only contexts begun in an earlier invocation are asked for here.
+            history
+                .by_key(key)
+                .and_then(|place| history.slot(place).source.parent_key(py))
+        };
+        let parent_id = update.parent_id.as_deref();
+        if !orphans.admit(
+            &update.id,
+            parent_id,
+            update.kind,
+            update.action,
+            recorded_parent,
+        ) {
+            drop(state);
+            return Ok(0);
+        }
+        Ok(outbox.push(Some((object, update.json)), update.kind == Kind::Execution))
     }
 
     #[getter]
     fn queued(&self) -> usize {
-        self.lock().queue.len()
+        self.lock().outbox.queued()
     }
 
     #[getter]
     fn in_flight(&self) -> bool {
-        !self.lock().sent.is_empty()
+        !self.lock().outbox.in_flight().is_empty()
     }
 
     #[getter]
     fn settled(&self) -> u64 {
-        self.lock().settled
+        self.lock().outbox.settled()
     }
 
+    #[pyo3(signature = (client_token, /))]
     fn next_request(&self, py: Python<'_>, client_token: &str) -> PyResult<Option<Request>> {
-        let mut state = self.lock();
-        if !state.sent.is_empty() {
-            return Err(PyRuntimeError::new_err("a request is in flight already"));
-        }
-        let (mut bytes, mut entries, mut empties) = (0, 0, 0);
-        let mut batch = Vec::new();
-        while let Some(entry) = state.queue.front() {
-            let counts = usize::from(entry.update.is_some() || empties == 0);
-            if !batch.is_empty()
-                && (bytes + entry.json.len() > BATCH_BYTES || entries + counts > BATCH_ENTRIES)
-            {
-                break;
+        let (token, body, updates) = {
+            let mut state = self.lock();
+            if !state.outbox.in_flight().is_empty() {
+                return Err(PyRuntimeError::new_err(
+                    "a checkpoint request is in flight already",
+                ));
             }
-            bytes += entry.json.len();
-            entries += counts;
-            empties += usize::from(entry.update.is_none());
-            batch.extend(state.queue.pop_front());
-        }
-        if batch.is_empty() {
-            return Ok(None);
-        }
-        let token = state.token.clone();
-        let mut body = Vec::with_capacity(bytes + token.len() + 128);
-        body.extend_from_slice(b"{\"CheckpointToken\":");
-        body.extend_from_slice(&quoted(py, &token)?);
-        body.extend_from_slice(b",\"ClientToken\":");
-        body.extend_from_slice(&quoted(py, client_token)?);
-        body.extend_from_slice(b",\"Updates\":[");
-        let mut updates = Vec::new();
-        for entry in &batch {
-            if let Some(update) = &entry.update {
-                if !updates.is_empty() {
-                    body.push(b',');
-                }
-                body.extend_from_slice(&entry.json);
-                updates.push(update.clone_ref(py));
-            }
-        }
-        body.extend_from_slice(b"]}");
-        state.sent = batch;
-        drop(state);
+            let token = state.token.clone();
+            let Some(batch) = state.outbox.next_request() else {
+                return Ok(None);
+            };
+            let json = batch
+                .iter()
+                .filter(|entry| entry.update.is_some())
+                .map(|entry| &entry.json[..]);
+            let body = wire::request(&token, client_token, json);
+            let updates = batch
+                .iter()
+                .filter_map(|entry| entry.update.as_ref())
+                .map(|update| update.clone_ref(py));
+            let updates: Vec<_> = updates.collect();
+            (token, body, updates)
+        };
         Ok(Some(Request {
             token: PyString::new(py, &token).unbind(),
             client_token: PyString::new(py, client_token).unbind(),
@@ -330,182 +332,101 @@ impl Journal {
         }))
     }
 
+    #[pyo3(signature = (response, /))]
     fn acknowledge(&self, response: &Bound<'_, PyAny>) -> PyResult<Acknowledgement> {
         let py = response.py();
-        let (answer, unit) = Self::parsed(py, response)?;
-        let token = text(&answer, "CheckpointToken")?;
-        let ends_execution = self.lock().sent.iter().any(|entry| entry.ends_execution);
-        let outcome = match (&token, ends_execution) {
-            (Some(_), _) => "continue",
-            (None, true) => "completed",
-            (None, false) => "revoked",
-        };
-        let mut changed = Vec::new();
-        let mut next_marker = None;
-        if outcome != "revoked" {
-            if let Some(state) = answer
-                .get_item("NewExecutionState")?
-                .and_then(|v| v.cast_into::<PyDict>().ok())
-            {
-                if let Some(operations) = state
-                    .get_item("Operations")?
-                    .filter(|value| !value.is_none())
-                {
-                    changed = self.merge(&operations, unit)?;
-                }
-                if outcome == "continue" {
-                    next_marker = text(&state, "NextMarker")?;
-                }
-            }
+        if let Ok(raw) = response.cast::<PyBytes>() {
+            let (page, scanned) = scanned(py, raw.as_bytes(), page::acknowledgement)?;
+            let outcome = self.outcome(scanned.token.as_deref());
+            let changed = if outcome == "revoked" {
+                Vec::new()
+            } else {
+                self.merge_raw(py, &page, &scanned)
+            };
+            let next_marker = scanned.next_marker.filter(|_| outcome == "continue");
+            return Ok(Acknowledgement {
+                outcome,
+                next_marker,
+                changed,
+            });
         }
-        if let Some(token) = token {
-            self.lock().token = token;
-        }
-        Ok(Acknowledgement {
+        let answer = response
+            .cast::<PyDict>()
+            .map_err(|_| history_error(py, "the answer is neither bytes nor a dict", None, None))?;
+        let outcome = self.outcome(text(answer, "CheckpointToken")?.as_deref());
+        let mut acknowledgement = Acknowledgement {
             outcome,
-            next_marker,
-            changed,
-        })
+            next_marker: None,
+            changed: Vec::new(),
+        };
+        let state = answer
+            .get_item("NewExecutionState")?
+            .and_then(|state| state.cast_into::<PyDict>().ok());
+        let Some(state) = state.filter(|_| outcome != "revoked") else {
+            return Ok(acknowledgement);
+        };
+        if let Some(operations) = state
+            .get_item("Operations")?
+            .filter(|value| !value.is_none())
+        {
+            acknowledgement.changed = self.merge_objects(&operations)?;
+        }
+        if outcome == "continue" {
+            acknowledgement.next_marker = text(&state, "NextMarker")?;
+        }
+        Ok(acknowledgement)
     }
 
     fn settle(&self) -> u64 {
         let mut state = self.lock();
-        if let Some(last) = state.sent.last() {
-            state.settled = last.ticket;
-        }
-        let done = std::mem::take(&mut state.sent);
-        let settled = state.settled;
+        let done = state.outbox.settle();
+        let settled = state.outbox.settled();
         drop(state);
         drop(done);
         settled
     }
 
     fn discard(&self) {
-        let mut state = self.lock();
-        let dropped = (
-            std::mem::take(&mut state.sent),
-            std::mem::take(&mut state.queue),
-        );
-        drop(state);
+        let dropped = self.lock().outbox.discard();
         drop(dropped);
     }
-}
 
-fn quoted(py: Python<'_>, text: &str) -> PyResult<Vec<u8>> {
-    let quoted = py.import("json")?.call_method1("dumps", (text,))?;
-    Ok(quoted.cast::<PyString>()?.to_str()?.as_bytes().to_vec())
-}
-
-struct ScopeState {
-    position: u64,
-    replaying: bool,
-}
-
-/// A position counter, its id prefix and its replay flag.
-#[pyclass(frozen, module = "durable_execution_sdk._core")]
-pub struct Scope {
-    journal: Py<Journal>,
-    #[pyo3(get)]
-    prefix: Option<String>,
-    #[pyo3(get)]
-    parent_id: Option<String>,
-    state: Mutex<ScopeState>,
-}
-
-impl Scope {
-    fn lock(&self) -> MutexGuard<'_, ScopeState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn id_at(&self, position: u64) -> String {
-        String::from_utf8_lossy(&ids::operation_id(
-            self.prefix.as_deref().unwrap_or(""),
-            position,
-        ))
-        .into_owned()
-    }
-
-    fn status_of(&self, py: Python<'_>, id: &str) -> PyResult<Option<(String, bool)>> {
-        let Some(record) = self.journal.get().find(py, id) else {
-            return Ok(None);
-        };
-        let record = record.get();
-        let kind = record.operation_type.bind(py).to_str()?.to_owned();
-        let status = record.status.bind(py).to_str()?;
-        let terminal = matches!(
-            status,
-            "SUCCEEDED" | "FAILED" | "CANCELLED" | "TIMED_OUT" | "STOPPED"
-        );
-        Ok(Some((kind, terminal)))
-    }
-}
-
-#[pymethods]
-impl Scope {
-    #[getter]
-    fn position(&self) -> u64 {
-        self.lock().position
-    }
-
-    #[getter]
-    fn replaying(&self) -> bool {
-        self.lock().replaying
-    }
-
-    fn replay_step(&self, py: Python<'_>, _name: Option<&str>) -> PyResult<Py<PyAny>> {
-        miss(py)
-    }
-
-    fn replay_condition(&self, py: Python<'_>, _name: Option<&str>) -> PyResult<Py<PyAny>> {
-        miss(py)
-    }
-
-    fn replay_wait(&self, py: Python<'_>, _name: Option<&str>) -> PyResult<Py<PyAny>> {
-        miss(py)
-    }
-
-    fn replay_child(&self, py: Python<'_>, _name: Option<&str>) -> PyResult<Py<PyAny>> {
-        miss(py)
-    }
-
-    fn replay_invoke(&self, py: Python<'_>, _name: Option<&str>) -> PyResult<Py<PyAny>> {
-        miss(py)
-    }
-
-    fn begin(&self, py: Python<'_>, operation_type: &str) -> PyResult<String> {
-        let position = {
-            let mut state = self.lock();
-            state.position += 1;
-            state.position
-        };
-        let id = self.id_at(position);
-        let found = self.status_of(py, &id)?;
-        let leaves = match found {
-            None => true,
-            Some((_, terminal)) => operation_type == "STEP" && !terminal,
-        };
-        if leaves {
-            self.lock().replaying = false;
+    fn completions(&self, py: Python<'_>) -> PyResult<Vec<(i64, Py<PyString>)>> {
+        let mut completions = Vec::new();
+        for record in self.records(py)? {
+            if record.is_terminal(py)? && record.operation_type.bind(py).to_str()? != "EXECUTION" {
+                completions.push((
+                    record.end_ms.unwrap_or(0),
+                    record.operation_id.clone_ref(py),
+                ));
+            }
         }
-        Ok(id)
-    }
-
-    fn end(&self, py: Python<'_>, operation_id: &str) -> PyResult<()> {
-        if !self.lock().replaying {
-            return Ok(());
-        }
-        let open = matches!(self.status_of(py, operation_id)?, Some((_, false)));
-        let next = self.id_at(self.position() + 1);
-        if open || self.status_of(py, &next)?.is_none() {
-            self.lock().replaying = false;
-        }
-        Ok(())
+        completions.sort_by(|(ms, id), (other_ms, other_id)| {
+            let order = |id: &Py<PyString>| id.bind(py).to_str().unwrap_or_default().to_owned();
+            ms.cmp(other_ms)
+                .then_with(|| order(id).cmp(&order(other_id)))
+        });
+        Ok(completions)
     }
 }
 
-fn miss(py: Python<'_>) -> PyResult<Py<PyAny>> {
-    Ok(py
-        .import("durable_execution_sdk._core")?
-        .getattr("MISS")?
-        .unbind())
+impl Journal {
+    /// Take over the new token, if there is one, and say what its absence means.
+    fn outcome(&self, token: Option<&str>) -> &'static str {
+        let mut state = self.lock();
+        if let Some(token) = token {
+            token.clone_into(&mut state.token);
+            return "continue";
+        }
+        if state
+            .outbox
+            .in_flight()
+            .iter()
+            .any(|entry| entry.ends_execution)
+        {
+            "completed"
+        } else {
+            "revoked"
+        }
+    }
 }

@@ -7,24 +7,15 @@ mod codec;
 mod errors;
 mod journal;
 mod record;
+mod scope;
+mod source;
 mod timestamps;
-
-/// The answer of the replay lane when it has no finished result.
-#[pyclass(frozen, name = "_Miss", module = "durable_execution_sdk._core")]
-struct Miss;
-
-#[pymethods]
-impl Miss {
-    #[allow(clippy::unused_self, reason = "the signature of __repr__")]
-    fn __repr__(&self) -> &'static str {
-        "MISS"
-    }
-}
+mod update;
 
 /// The extension module. Importing it has no side effects.
 #[pymodule(gil_used = true)]
 mod _core {
-    use super::{Bound, Miss, PyModule, PyModuleMethods, PyResult};
+    use super::{Bound, PyModule, PyModuleMethods, PyResult};
 
     #[pymodule_export]
     use super::arithmetic::{
@@ -35,13 +26,15 @@ mod _core {
     #[pymodule_export]
     use super::errors::{CodecError, HistoryError};
     #[pymodule_export]
-    use super::journal::{Acknowledgement, Journal, Request, Scope};
+    use super::journal::{Acknowledgement, Journal, Request};
     #[pymodule_export]
     use super::record::Record;
+    #[pymodule_export]
+    use super::scope::Scope;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-        module.add("MISS", Miss)
+        module.add("MISS", crate::scope::miss(module.py())?)
     }
 }

@@ -122,7 +122,7 @@ impl Record {
     }
 
     #[getter]
-    fn is_terminal(&self, py: Python<'_>) -> PyResult<bool> {
+    pub fn is_terminal(&self, py: Python<'_>) -> PyResult<bool> {
         let status = self.status.bind(py).to_str()?;
         Ok(matches!(
             status,
@@ -234,8 +234,7 @@ impl Record {
                     let error = value.cast::<PyDict>()?;
                     let field =
                         |name: &str| -> PyResult<Option<Bound<'_, PyAny>>> { error.get_item(name) };
-                    let trace =
-                        field("StackTrace")?.filter(|trace| trace.is_instance_of::<PyList>());
+                    let trace = field("StackTrace")?.filter(PyAnyMethods::is_instance_of::<PyList>);
                     let fields = (
                         field("ErrorMessage")?,
                         field("ErrorType")?,

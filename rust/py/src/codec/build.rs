@@ -10,7 +10,7 @@ use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDate, PyDateTime, PyDelta, PyString, PyTzInfo};
 use std::borrow::Cow;
-use std::{ptr, slice};
+use std::slice;
 
 /// Keys up to this many bytes are looked up in the cache.
 const CACHED_KEY: usize = 64;
@@ -75,26 +75,23 @@ impl<'py, 'b> Builder<'py, 'b> {
         }
     }
 
-    /// A new list or tuple takes the last `count` values; `items` is where they go.
+    /// A container takes the last `count` values; `set` hands one over at its place.
     #[inline]
     fn sequence(
         &mut self,
-        container: *mut PyObject,
-        items: *mut *mut PyObject,
         count: usize,
+        new: unsafe extern "C" fn(ffi::Py_ssize_t) -> *mut PyObject,
+        set: unsafe fn(*mut PyObject, ffi::Py_ssize_t, *mut PyObject),
     ) -> PyResult<()> {
+        // SAFETY: a new list or tuple of `count` free places, or null.
+        let container = unsafe { new(count.cast_signed()) };
         if container.is_null() {
             return Err(PyErr::fetch(self.py));
         }
         let first = self.values.len() - count;
-        if count > 0 {
-            // SAFETY: the container is new and has `count` free places; the references move from the stack into them, and
-            // the stack forgets them before anything else can happen.
-            unsafe {
-                let from = self.values.as_ptr().add(first);
-                items.copy_from_nonoverlapping(from, count);
-                self.values.set_len(first);
-            }
+        for (place, value) in self.values.drain(first..).enumerate() {
+            // SAFETY: `place < count`, each place is set once, and the stack's reference moves into it.
+            unsafe { set(container, place.cast_signed(), value) };
         }
         self.values.push(container);
         Ok(())
@@ -111,11 +108,10 @@ impl<'py, 'b> Builder<'py, 'b> {
         let first = self.values.len() - 2 * count;
         let mut result = 0;
         for pair in self.values[first..].chunks_exact(2) {
-            // SAFETY: three live objects; the dictionary takes references of its own, the stack gives its up below. A key
-            // is a plain string, so that nothing but memory can fail and no foreign code runs.
-            result = unsafe { ffi::PyDict_SetItem(map, pair[0], pair[1]) };
-            if result != 0 {
-                break;
+            // SAFETY: three live objects; the dictionary takes references of its own, the stack gives its up. A key is a
+            // plain string and was put here by `key`, so that nothing but memory can fail and no foreign code runs.
+            unsafe {
+                result |= ffi::PyDict_SetItem(map, pair[0], pair[1]);
             }
         }
         for value in self.values.drain(first..) {
@@ -274,38 +270,8 @@ impl Sink for Builder<'_, '_> {
     #[inline]
     fn end(&mut self, shape: Shape, count: usize) -> PyResult<()> {
         match shape {
-            Shape::List => {
-                // SAFETY: plain constructor; a list keeps its items behind a pointer.
-                let (list, items) = unsafe {
-                    let list = ffi::PyList_New(count.cast_signed());
-                    let items = list.cast::<ffi::PyListObject>();
-                    (
-                        list,
-                        if list.is_null() {
-                            ptr::null_mut()
-                        } else {
-                            (*items).ob_item
-                        },
-                    )
-                };
-                self.sequence(list, items, count)
-            }
-            Shape::Tuple => {
-                // SAFETY: plain constructor; a tuple keeps its items at its end.
-                let (tuple, items) = unsafe {
-                    let tuple = ffi::PyTuple_New(count.cast_signed());
-                    let items = tuple.cast::<ffi::PyTupleObject>();
-                    (
-                        tuple,
-                        if tuple.is_null() {
-                            ptr::null_mut()
-                        } else {
-                            (&raw mut (*items).ob_item).cast()
-                        },
-                    )
-                };
-                self.sequence(tuple, items, count)
-            }
+            Shape::List => self.sequence(count, ffi::PyList_New, set_in_list),
+            Shape::Tuple => self.sequence(count, ffi::PyTuple_New, set_in_tuple),
             Shape::Map => self.map(count),
             Shape::Batch => {
                 self.map(count)?;
@@ -316,6 +282,16 @@ impl Sink for Builder<'_, '_> {
             }
         }
     }
+}
+
+unsafe fn set_in_list(list: *mut PyObject, place: ffi::Py_ssize_t, value: *mut PyObject) {
+    // SAFETY: the caller gives a new list, a place inside it that is still free, and a reference of its own.
+    unsafe { ffi::PyList_SET_ITEM(list, place, value) };
+}
+
+unsafe fn set_in_tuple(tuple: *mut PyObject, place: ffi::Py_ssize_t, value: *mut PyObject) {
+    // SAFETY: as for lists.
+    unsafe { ffi::PyTuple_SET_ITEM(tuple, place, value) };
 }
 
 /// A new reference to the string of these ASCII bytes, or null and an exception.
@@ -340,7 +316,8 @@ fn cached(cache: &mut Cache, bytes: &[u8]) -> *mut PyObject {
 
 /// The bytes of a string.
 ///
-/// SAFETY: `string` must be a live string of ASCII characters in the compact form, which all that `new_ascii` makes are.
+/// # Safety
+/// `string` is a live string of ASCII characters in the compact form, which all that `new_ascii` makes are.
 #[inline]
 unsafe fn ascii_of<'a>(string: *mut PyObject) -> &'a [u8] {
     // SAFETY: the caller's promise; such a string is one byte per character.
@@ -368,61 +345,16 @@ pub(super) fn new_ascii(bytes: &[u8]) -> *mut PyObject {
 #[inline]
 fn new_string(text: Text<'_>) -> *mut PyObject {
     if text.ascii {
-        new_ascii(text.bytes)
-    } else {
-        new_wide(text.bytes)
-    }
-}
-
-/// A new string of anything: short ones by way of their code points, which spares Python two growing buffers.
-fn new_wide(bytes: &[u8]) -> *mut PyObject {
-    let mut points = [0_u32; 128];
-    if bytes.len() <= points.len() {
-        if let Some(count) = code_points(bytes, &mut points) {
-            // SAFETY: four bytes for each of `count` code points; Python copies them.
-            return unsafe {
-                ffi::PyUnicode_FromKindAndData(
-                    ffi::PyUnicode_4BYTE_KIND.cast_signed(),
-                    points.as_ptr().cast(),
-                    count.cast_signed(),
-                )
-            };
-        }
+        return new_ascii(text.bytes);
     }
     // SAFETY: a pointer and the size behind it; the handler is asked only about surrogates.
     unsafe {
         ffi::PyUnicode_DecodeUTF8(
-            bytes.as_ptr().cast(),
-            bytes.len().cast_signed(),
+            text.bytes.as_ptr().cast(),
+            text.bytes.len().cast_signed(),
             c"surrogatepass".as_ptr(),
         )
     }
-}
-
-/// The code points of UTF-8, surrogates included; none if a sequence is cut or stray.
-fn code_points(bytes: &[u8], points: &mut [u32; 128]) -> Option<usize> {
-    let (mut at, mut count) = (0, 0);
-    while let Some(&lead) = bytes.get(at) {
-        let (size, bits) = match lead {
-            0..0x80 => (1, lead),
-            0xc2..0xe0 => (2, lead & 0x1f),
-            0xe0..0xf0 => (3, lead & 0x0f),
-            0xf0..0xf5 => (4, lead & 0x07),
-            _ => return None,
-        };
-        let mut point = u32::from(bits);
-        for byte in bytes.get(at + 1..at + size)? {
-            if byte & 0xc0 != 0x80 {
-                return None;
-            }
-            point = point << 6 | u32::from(byte & 0x3f);
-        }
-        *points.get_mut(count)? = point;
-        at += size;
-        count += 1;
-    }
-    let last = points.get(..count)?.iter().max()?;
-    (*last < 0x11_0000).then_some(count)
 }
 
 /// The UTF-8 of a string, with surrogates in their three-byte form.

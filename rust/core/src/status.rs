@@ -1,0 +1,218 @@
+//! The words of the protocol as small enums: operation types, statuses, actions and subtypes.
+
+/// What an operation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The execution itself.
+    Execution,
+    /// A scope: child context, map, parallel, branch, wait-for-callback.
+    Context,
+    /// User code with a recorded result; also the check of a condition.
+    Step,
+    /// A timer.
+    Wait,
+    /// Something completed from outside.
+    Callback,
+    /// Another function.
+    ChainedInvoke,
+}
+
+/// Where an operation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// Begun.
+    Started,
+    /// Waits for its next attempt.
+    Pending,
+    /// May be attempted now.
+    Ready,
+    /// Ended with a result.
+    Succeeded,
+    /// Ended with an error.
+    Failed,
+    /// Ended by a cancellation.
+    Cancelled,
+    /// Ended by a timeout.
+    TimedOut,
+    /// Ended by the user's order.
+    Stopped,
+}
+
+/// What an update asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Begin, or begin another attempt.
+    Start,
+    /// End with a result.
+    Succeed,
+    /// End with an error.
+    Fail,
+    /// End this attempt and ask for another.
+    Retry,
+    /// Give up waiting.
+    Cancel,
+}
+
+/// The label that says which construct made the operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SubType {
+    /// None recorded.
+    Absent,
+    /// `Step`
+    Step,
+    /// `Wait`
+    Wait,
+    /// `Callback`
+    Callback,
+    /// `RunInChildContext`
+    RunInChildContext,
+    /// `Map`
+    Map,
+    /// `MapIteration`
+    MapIteration,
+    /// `Parallel`
+    Parallel,
+    /// `ParallelBranch`
+    ParallelBranch,
+    /// `WaitForCallback`
+    WaitForCallback,
+    /// `WaitForCondition`
+    WaitForCondition,
+    /// `ChainedInvoke`
+    ChainedInvoke,
+    /// One of the user's own.
+    Custom,
+}
+
+impl Kind {
+    /// Read the wire word.
+    pub fn parse(word: &[u8]) -> Option<Self> {
+        Some(match word {
+            b"STEP" => Self::Step,
+            b"CONTEXT" => Self::Context,
+            b"WAIT" => Self::Wait,
+            b"CALLBACK" => Self::Callback,
+            b"CHAINED_INVOKE" => Self::ChainedInvoke,
+            b"EXECUTION" => Self::Execution,
+            _ => return None,
+        })
+    }
+}
+
+impl Status {
+    /// Read the wire word.
+    pub fn parse(word: &[u8]) -> Option<Self> {
+        Some(match word {
+            b"SUCCEEDED" => Self::Succeeded,
+            b"STARTED" => Self::Started,
+            b"PENDING" => Self::Pending,
+            b"READY" => Self::Ready,
+            b"FAILED" => Self::Failed,
+            b"CANCELLED" => Self::Cancelled,
+            b"TIMED_OUT" => Self::TimedOut,
+            b"STOPPED" => Self::Stopped,
+            _ => return None,
+        })
+    }
+
+    /// Whether nothing can change it any more.
+    pub fn is_terminal(self) -> bool {
+        !matches!(self, Self::Started | Self::Pending | Self::Ready)
+    }
+}
+
+impl Action {
+    /// Read the wire word.
+    pub fn parse(word: &[u8]) -> Option<Self> {
+        Some(match word {
+            b"START" => Self::Start,
+            b"SUCCEED" => Self::Succeed,
+            b"FAIL" => Self::Fail,
+            b"RETRY" => Self::Retry,
+            b"CANCEL" => Self::Cancel,
+            _ => return None,
+        })
+    }
+}
+
+impl SubType {
+    /// Read the wire word; what the SDKs do not write is `Custom`.
+    pub fn parse(word: &[u8]) -> Self {
+        match word {
+            b"" => Self::Absent,
+            b"Step" => Self::Step,
+            b"Wait" => Self::Wait,
+            b"Callback" => Self::Callback,
+            b"RunInChildContext" => Self::RunInChildContext,
+            b"Map" => Self::Map,
+            b"MapIteration" => Self::MapIteration,
+            b"Parallel" => Self::Parallel,
+            b"ParallelBranch" => Self::ParallelBranch,
+            b"WaitForCallback" => Self::WaitForCallback,
+            b"WaitForCondition" => Self::WaitForCondition,
+            b"ChainedInvoke" => Self::ChainedInvoke,
+            _ => Self::Custom,
+        }
+    }
+}
+
+/// Whether the service takes `action` for an operation of that kind in that status (None: not recorded).
+pub fn is_legal(kind: Kind, from: Option<Status>, action: Action) -> bool {
+    use Action::{Cancel, Fail, Retry, Start, Succeed};
+    use Status::{Ready, Started};
+    match (kind, action) {
+        (Kind::Step, Start) => matches!(from, None | Some(Ready)),
+        (Kind::Step, Succeed | Fail | Retry) => matches!(from, None | Some(Started | Ready)),
+        (Kind::Context, Succeed | Fail) => matches!(from, None | Some(Started)),
+        (Kind::Context | Kind::Wait | Kind::Callback | Kind::ChainedInvoke, Start) => {
+            from.is_none()
+        }
+        (Kind::Wait, Cancel) => from == Some(Started),
+        (Kind::Execution, Succeed | Fail) => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_read() {
+        assert_eq!(Kind::parse(b"CHAINED_INVOKE"), Some(Kind::ChainedInvoke));
+        assert_eq!(Status::parse(b"TIMED_OUT"), Some(Status::TimedOut));
+        assert_eq!(Status::parse(b"SLEEPING"), None);
+        assert_eq!(Action::parse(b"RETRY"), Some(Action::Retry));
+        assert_eq!(SubType::parse(b"Mine"), SubType::Custom);
+    }
+
+    #[test]
+    fn nothing_leaves_a_terminal_status() {
+        for status in [
+            Status::Succeeded,
+            Status::Failed,
+            Status::Cancelled,
+            Status::TimedOut,
+            Status::Stopped,
+        ] {
+            assert!(status.is_terminal());
+            for kind in [
+                Kind::Step,
+                Kind::Context,
+                Kind::Wait,
+                Kind::Callback,
+                Kind::ChainedInvoke,
+            ] {
+                for action in [
+                    Action::Start,
+                    Action::Succeed,
+                    Action::Fail,
+                    Action::Retry,
+                    Action::Cancel,
+                ] {
+                    assert!(!is_legal(kind, Some(status), action));
+                }
+            }
+        }
+    }
+}
