@@ -1,0 +1,97 @@
+"""One driver per execution, by locks that die with their process.
+
+POSIX record locks on `<store>.lock`, one byte per execution. The system drops them when the process ends, in whatever
+way, and a forked child never has them, so no orphan can keep an execution locked. Two properties of theirs are made
+good for here: they do not exclude threads of one process (hence the set), and closing any descriptor of the file drops
+all of them (hence one descriptor per file and process, shared by all engines).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import zlib
+from pathlib import Path
+
+
+class _LockFile:
+    """The one descriptor of this process on one lock file, and what this process holds through it."""
+
+    def __init__(self, path: Path) -> None:
+        self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self.users = 0
+        self.held: set[str] = set()
+
+
+_guard = threading.Lock()
+_open_files: dict[Path, _LockFile] = {}
+
+
+class DriverLocks:
+    """The locks of one store. For a store in memory (`path=None`) they exclude nobody but this engine's threads."""
+
+    def __init__(self, store_path: Path | None) -> None:
+        self._path = None if store_path is None else store_path.with_name(store_path.name + ".lock")
+        self._held: set[str] = set()
+        if self._path is not None:
+            self._path = self._path.parent.resolve() / self._path.name
+            with _guard:
+                if self._path not in _open_files:
+                    _open_files[self._path] = _LockFile(self._path)
+                _open_files[self._path].users += 1
+
+    def acquire(self, execution_id: str) -> bool:
+        """Take the lock of an execution; False if somebody else has it."""
+        with _guard:
+            if self._path is None:
+                if execution_id in self._held:
+                    return False
+                self._held.add(execution_id)
+                return True
+            file = _open_files[self._path]
+            if execution_id in file.held:
+                return False
+            try:
+                fcntl.lockf(file.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _offset(execution_id))
+            except OSError:
+                return False
+            file.held.add(execution_id)
+            self._held.add(execution_id)
+            return True
+
+    def release(self, execution_id: str) -> None:
+        """Give the lock back."""
+        with _guard:
+            self._held.discard(execution_id)
+            if self._path is not None:
+                file = _open_files[self._path]
+                file.held.discard(execution_id)
+                # Another execution of this process may share the byte; then the lock stays.
+                if _offset(execution_id) not in map(_offset, file.held):
+                    fcntl.lockf(file.descriptor, fcntl.LOCK_UN, 1, _offset(execution_id))
+
+    def is_driven(self, execution_id: str) -> bool:
+        """Whether anybody drives the execution at the moment."""
+        if self.acquire(execution_id):
+            self.release(execution_id)
+            return False
+        return True
+
+    def close(self) -> None:
+        """Release everything this object holds."""
+        for execution_id in list(self._held):
+            self.release(execution_id)
+        if self._path is not None:
+            with _guard:
+                file = _open_files[self._path]
+                file.users -= 1
+                if not file.users:
+                    del _open_files[self._path]
+                    os.close(file.descriptor)
+
+
+def _offset(execution_id: str) -> int:
+    # Two checksums make 62 bits: executions practically never share a byte, and if they do, one waits for the other.
+    text = execution_id.encode()
+    return (zlib.crc32(text) << 30 | zlib.adler32(text) & 0x3FFFFFFF) & 0x3FFFFFFFFFFFFFFF
