@@ -20,8 +20,12 @@ class EngineClock(Protocol):
     def catch_up(self, at_ms: int) -> None:
         """Time has been there already, in an earlier process: never go back behind it."""
 
-    def idle_until(self, due_ms: int) -> float:
-        """Nothing can happen before `due_ms`: the real seconds until then (0 if it is now)."""
+    def real_seconds_until(self, due_ms: int) -> float:
+        """How long that takes in real time; infinite for a clock that stands still."""
+
+    @property
+    def jumps(self) -> bool:
+        """Whether, when all is idle, the engine moves the clock to the next timer instead of waiting for it."""
 
 
 class RealClock:
@@ -36,9 +40,14 @@ class RealClock:
     def catch_up(self, at_ms: int) -> None:
         """Do nothing: the wall clock is what it is."""
 
-    def idle_until(self, due_ms: int) -> float:
+    def real_seconds_until(self, due_ms: int) -> float:
         """The seconds until `due_ms`."""
         return max(0.0, (due_ms - self.now_ms()) / 1000)
+
+    @property
+    def jumps(self) -> bool:
+        """Never."""
+        return False
 
 
 class ScaledClock:
@@ -65,9 +74,14 @@ class ScaledClock:
         """Go on from `at_ms` if an earlier run was already there."""
         self._origin_ms += max(0, at_ms - self.now_ms())
 
-    def idle_until(self, due_ms: int) -> float:
+    def real_seconds_until(self, due_ms: int) -> float:
         """The real seconds until `due_ms`."""
         return max(0.0, (due_ms - self.now_ms()) / 1000 / self.scale)
+
+    @property
+    def jumps(self) -> bool:
+        """Never."""
+        return False
 
 
 class VirtualClock:
@@ -97,10 +111,14 @@ class VirtualClock:
         with self._lock:
             self._now_ms = max(self._now_ms, at_ms)
 
-    def idle_until(self, due_ms: int) -> float:
-        """Jump to `due_ms`."""
-        self.catch_up(due_ms)
-        return 0.0
+    def real_seconds_until(self, due_ms: int) -> float:
+        """0 if `due_ms` has come, else infinite: it stands still until it is moved."""
+        return 0.0 if due_ms <= self.now_ms() else float("inf")
+
+    @property
+    def jumps(self) -> bool:
+        """Always."""
+        return True
 
 
 def clock_for(scale: float | None) -> EngineClock:

@@ -10,9 +10,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import struct
 import threading
 import zlib
 from pathlib import Path
+from typing import Final
+
+_FLOCK: Final = struct.Struct("@hhqqi4x")
+"""`struct flock` of 64-bit Linux."""
 
 
 class _LockFile:
@@ -71,12 +76,18 @@ class DriverLocks:
                 if _offset(execution_id) not in map(_offset, file.held):
                     fcntl.lockf(file.descriptor, fcntl.LOCK_UN, 1, _offset(execution_id))
 
-    def is_driven(self, execution_id: str) -> bool:
-        """Whether anybody drives the execution at the moment."""
-        if self.acquire(execution_id):
-            self.release(execution_id)
-            return False
-        return True
+    def holder(self, execution_id: str) -> int | None:
+        """The id of the process that drives the execution at the moment, if any. Takes no lock."""
+        with _guard:
+            held = self._held if self._path is None else _open_files[self._path].held
+            if execution_id in held:
+                return os.getpid()
+            if self._path is None:
+                return None
+            asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _offset(execution_id), 1, 0)
+            answer = fcntl.fcntl(_open_files[self._path].descriptor, fcntl.F_GETLK, asked)
+            kind, _, _, _, process_id = _FLOCK.unpack(answer)
+            return None if kind == fcntl.F_UNLCK else int(process_id)
 
     def close(self) -> None:
         """Release everything this object holds."""

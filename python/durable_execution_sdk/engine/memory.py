@@ -73,6 +73,7 @@ class _MemoryTransaction:
                 and selection.name in {None, execution.name}
                 and selection.kind in {None, execution.kind}
                 and selection.parent_execution_id in {None, execution.parent_execution_id}
+                and (not selection.top_level or execution.parent_execution_id is None)
                 and (selection.statuses is None or execution.status in selection.statuses)
                 and (selection.started_after_ms is None or execution.start_ms > selection.started_after_ms)
                 and (selection.started_before_ms is None or execution.start_ms < selection.started_before_ms)

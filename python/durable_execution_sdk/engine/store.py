@@ -41,6 +41,8 @@ class Selection:
     started_before_ms: int | None = None
     kind: str | None = None
     parent_execution_id: str | None = None
+    top_level: bool = False
+    """Only executions that no chained invoke made."""
     newest_first: bool = False
     after: int = 0
     """How many to pass over."""
@@ -374,6 +376,8 @@ class _SqliteTransaction:
             if value is not None:
                 clauses.append(clause)
                 values.append(value)
+        if selection.top_level:
+            clauses.append("parent_execution_id IS NULL")
         if selection.statuses is not None:
             clauses.append(f"status IN ({', '.join('?' * len(selection.statuses))})")
             values.extend(sorted(selection.statuses))

@@ -169,9 +169,8 @@ def event_dict(logged: LoggedEvent, stamp: Stamp = milliseconds, *, payloads: bo
         "EventTimestamp": stamp(event.at_ms),
         "Id": event.operation_id,
     }
-    for member, value in (("Name", logged.name), ("SubType", logged.sub_type), ("ParentId", logged.parent_id)):
-        if value is not None:
-            shown[member] = value
+    about = {"Name": logged.name, "SubType": logged.sub_type, "ParentId": logged.parent_id}
+    shown |= {member: value for member, value in about.items() if value is not None}
     details: dict[str, Any] = {
         key: stamp(value) if key in _STAMPS and isinstance(value, int) else value
         for key, value in event.details.items()
