@@ -7,7 +7,7 @@ The guide `docs/guides/engine.md` tells how it works.
 """
 
 from durable_execution_sdk.engine.clock import EngineClock, RealClock, ScaledClock, VirtualClock
-from durable_execution_sdk.engine.engine import Engine, ExecutionSummary, Observer, Progress
+from durable_execution_sdk.engine.engine import Engine
 from durable_execution_sdk.engine.errors import (
     EngineError,
     ExecutionAlreadyStarted,
@@ -25,6 +25,7 @@ from durable_execution_sdk.engine.errors import (
 from durable_execution_sdk.engine.export import HistoryFile, HistoryFileError, read_history
 from durable_execution_sdk.engine.functions import FunctionNotFound
 from durable_execution_sdk.engine.records import OperationRecord
+from durable_execution_sdk.engine.summaries import ExecutionSummary, Observer, Progress
 
 __all__ = [
     "Engine",

@@ -6,7 +6,6 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +15,8 @@ from durable_execution_sdk._model.duration import Duration
 from durable_execution_sdk._model.homes import public
 from durable_execution_sdk.engine import wire
 from durable_execution_sdk.engine.clock import EngineClock, clock_for
+from durable_execution_sdk.engine.commits import Commits
+from durable_execution_sdk.engine.driving import Driving
 from durable_execution_sdk.engine.errors import (
     ExecutionEnded,
     ExecutionFailed,
@@ -30,7 +31,6 @@ from durable_execution_sdk.engine.memory import MemoryStore
 from durable_execution_sdk.engine.records import (
     DURABLE,
     FAILED,
-    PAUSED,
     STOPPED,
     SUCCEEDED,
     TIMED_OUT,
@@ -40,89 +40,14 @@ from durable_execution_sdk.engine.records import (
 )
 from durable_execution_sdk.engine.scheduler import Pulse, Scheduler
 from durable_execution_sdk.engine.service import Service
-from durable_execution_sdk.engine.store import Selection, SqliteStore, Store
+from durable_execution_sdk.engine.sqlite import SqliteStore
+from durable_execution_sdk.engine.store import Selection, Store
+from durable_execution_sdk.engine.summaries import ExecutionSummary, Observer, Progress, status_of, summary_of
 from durable_execution_sdk.engine.updates import error_text
 
 _PAGE: Final = 1000
 
 Isolation: TypeAlias = Literal["inline", "process"]
-
-
-@public("engine")
-@dataclass(frozen=True, slots=True)
-class ExecutionSummary:
-    """What an engine knows of an execution, apart from its operations.
-
-    Attributes:
-        arn: Names it everywhere.
-        execution_id: The last part of the ARN.
-        name: Unique among the executions of its function; the execution id if none was given.
-        function_name: The handler's name, or the name it was registered under.
-        target: `module:attribute` of the handler, if it can be imported.
-        status: RUNNING, PAUSED, SUCCEEDED, FAILED, TIMED_OUT or STOPPED.
-        start_ms: When it was started, in milliseconds since the epoch.
-        end_ms: When it ended, or None.
-        operations: How many operations it has.
-        finished: How many of them have ended.
-        invocations: How often its handler was invoked.
-        driver_pid: The process that drives it at the moment, or None.
-        parent_execution_id: The id of the execution that invoked it, or None.
-        input_json: Its input, as the JSON text that was given.
-        result_json: Its result as JSON text, if it has one.
-        error_json: Its error object as JSON text, if it has one.
-    """
-
-    arn: str
-    execution_id: str
-    name: str
-    function_name: str
-    target: str | None
-    status: str
-    start_ms: int
-    end_ms: int | None
-    operations: int
-    finished: int
-    invocations: int
-    driver_pid: int | None
-    parent_execution_id: str | None
-    input_json: str | None = None
-    result_json: str | None = None
-    error_json: str | None = None
-
-    @property
-    def is_ended(self) -> bool:
-        """Whether it has a final status."""
-        return self.end_ms is not None
-
-
-@public("engine")
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far an execution has got, as an observer is told after each change.
-
-    Attributes:
-        arn: The execution.
-        name: Its name.
-        status: As in `ExecutionSummary`.
-        running: Whether an invocation of its handler runs at the moment.
-        operations: How many operations it has.
-        finished: How many of them have ended.
-        current: The name (or subtype) of the operation that was touched last and has not ended, or None.
-        waiting_until_ms: When the next timer comes, if nothing runs; None with `running` false means that only an event
-            from outside (a callback, a chained invoke) can go on with it.
-    """
-
-    arn: str
-    name: str
-    status: str
-    running: bool
-    operations: int
-    finished: int
-    current: str | None
-    waiting_until_ms: int | None
-
-
-Observer: TypeAlias = Callable[[Progress], None]
 
 
 @public("engine")
@@ -188,11 +113,19 @@ class Engine:
         self._clock.catch_up(self._store.latest_ms())
         self._locks = DriverLocks(None if path is None else Path(path))
         self._pulse = Pulse(self._clock, self._store, shared=path is not None)
-        self._service = Service(self._store, self._clock, self._functions.find, self._touched)
+        commits = Commits(self._store, self._clock, self._functions.find, self._touched)
+        self._service = Service(commits)
         calls = _ObservedCalls(self._service, self._checkpointed) if observer is not None else self._service
         invoker: Invoker = (ProcessInvoker if isolation == "process" else InlineInvoker)(calls, self._clock)
         self._scheduler = Scheduler(
-            self._service, self._functions, invoker, self._locks, self._pulse, max_workers, self._observe
+            self._service,
+            Driving(commits),
+            self._functions,
+            invoker,
+            self._locks,
+            self._pulse,
+            max_workers,
+            self._observe,
         )
 
     @property
@@ -209,7 +142,7 @@ class Engine:
     def create(
         self,
         handler: Handler | str,
-        input: Any = None,  # noqa: A002 - the word of the API, and of the command line
+        input: Any = None,  # noqa: A002  # the word of the API and of the command line
         *,
         name: str | None = None,
         input_json: str | None = None,
@@ -252,7 +185,7 @@ class Engine:
     def run(
         self,
         handler: Handler | str,
-        input: Any = None,  # noqa: A002 - as in create
+        input: Any = None,  # noqa: A002  # as in create
         *,
         name: str | None = None,
         input_json: str | None = None,
@@ -273,7 +206,7 @@ class Engine:
     def start(
         self,
         handler: Handler | str,
-        input: Any = None,  # noqa: A002 - as in create
+        input: Any = None,  # noqa: A002  # as in create
         *,
         name: str | None = None,
         input_json: str | None = None,
@@ -478,24 +411,8 @@ class Engine:
     def _summary(
         self, record: ExecutionRecord, input_json: str | None = None, outcome: Ended | None = None
     ) -> ExecutionSummary:
-        return ExecutionSummary(
-            arn=record.arn,
-            execution_id=record.execution_id,
-            name=record.name,
-            function_name=record.function_name,
-            target=record.target,
-            status=_status(record),
-            start_ms=record.start_ms,
-            end_ms=record.end_ms,
-            operations=record.operations,
-            finished=record.finished,
-            invocations=record.invocation,
-            driver_pid=None if record.is_terminal else self._locks.holder(record.execution_id),
-            parent_execution_id=record.parent_execution_id,
-            input_json=input_json,
-            result_json=None if outcome is None else outcome.result,
-            error_json=None if outcome is None else outcome.error,
-        )
+        driver_pid = None if record.is_terminal else self._locks.holder(record.execution_id)
+        return summary_of(record, driver_pid, input_json, outcome)
 
     def _touched(self, touched: frozenset[str], started: frozenset[str]) -> None:
         self._scheduler.touched(touched, started)
@@ -515,7 +432,7 @@ class Engine:
             Progress(
                 arn=execution.arn,
                 name=execution.name,
-                status=_status(execution),
+                status=status_of(execution),
                 running=running,
                 operations=execution.operations,
                 finished=execution.finished,
@@ -543,10 +460,6 @@ class _ObservedCalls:
 
     def state(self, arn: str, token_text: str | None, marker: str | None, max_items: int) -> bytes:
         return self._service.state(arn, token_text, marker, max_items)
-
-
-def _status(record: ExecutionRecord) -> str:
-    return PAUSED if record.is_paused else record.status
 
 
 _ENDED: Final[Mapping[str, type[ExecutionEnded]]] = {

@@ -17,6 +17,7 @@ from durable_execution_sdk._core import Request
 from durable_execution_sdk._model.api_errors import CheckpointError, GetExecutionStateError, classify_api_error
 from durable_execution_sdk.engine import frames, names
 from durable_execution_sdk.engine.clock import EngineClock
+from durable_execution_sdk.engine.driving import Begun
 from durable_execution_sdk.engine.errors import EngineError, ServiceFault
 from durable_execution_sdk.engine.functions import FunctionNotFound, Handler
 from durable_execution_sdk.engine.records import (
@@ -27,7 +28,6 @@ from durable_execution_sdk.engine.records import (
     InvocationOutcome,
     Malformed,
 )
-from durable_execution_sdk.engine.service import Begun
 from durable_execution_sdk.engine.updates import error_text
 
 REMAINING_MS: Final = 900_000

@@ -72,6 +72,7 @@ class OperationRecord:
 
     @property
     def is_terminal(self) -> bool:
+        """Whether it has ended."""
         return self.status in TERMINAL
 
     @property

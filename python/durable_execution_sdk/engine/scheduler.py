@@ -15,12 +15,13 @@ from collections.abc import Callable
 from typing import Final
 
 from durable_execution_sdk.engine.clock import EngineClock
+from durable_execution_sdk.engine.driving import Action, Done, Driving, Invoke, Wait
 from durable_execution_sdk.engine.errors import EngineError, ExecutionBusy
 from durable_execution_sdk.engine.functions import Functions
 from durable_execution_sdk.engine.invoking import Invoker
 from durable_execution_sdk.engine.locks import DriverLocks
 from durable_execution_sdk.engine.records import RUNNING, Abandoned, ExecutionRecord
-from durable_execution_sdk.engine.service import Action, Done, Invoke, Service, Wait
+from durable_execution_sdk.engine.service import Service
 from durable_execution_sdk.engine.store import Selection, Store
 from durable_execution_sdk.engine.updates import error_text
 
@@ -147,6 +148,7 @@ class Scheduler:
     def __init__(
         self,
         service: Service,
+        driving: Driving,
         functions: Functions,
         invoker: Invoker,
         locks: DriverLocks,
@@ -155,6 +157,7 @@ class Scheduler:
         observe: Observe,
     ) -> None:
         self._service = service
+        self._driving = driving
         self._functions = functions
         self._invoker = invoker
         self._locks = locks
@@ -207,7 +210,7 @@ class Scheduler:
 
     def next_action(self, execution_id: str) -> Action:
         """What is to be done for an execution now; the observer hears of waits and ends."""
-        action = self._service.next_action(execution_id)
+        action = self._driving.next_action(execution_id)
         match action:
             case Done(execution):
                 self._observe(execution, False, None)
@@ -220,14 +223,14 @@ class Scheduler:
     def invoke(self, execution_id: str) -> None:
         """Run one invocation on the calling thread, which has entered the pulse."""
         handler = self._functions.handler_of(self._service.find(execution_id))
-        begun = self._service.begin(execution_id)
+        begun = self._driving.begin(execution_id)
         self._observe(begun.execution, True, None)
         try:
             outcome = self._invoker.invoke(begun, handler)
         except BaseException as error:
-            self._service.finish(execution_id, Abandoned(_interrupted(error)))
+            self._driving.finish(execution_id, Abandoned(_interrupted(error)))
             raise
-        self._service.finish(execution_id, outcome)
+        self._driving.finish(execution_id, outcome)
 
     def release(self, execution_id: str) -> None:
         """No longer be the driver of an execution."""
@@ -254,7 +257,7 @@ class Scheduler:
             who = "another driver" if holder is None else f"process {holder}"
             raise ExecutionBusy(f"Execution {self._service.find(execution_id).arn} is being driven by {who}.")
         try:
-            self._service.take_over(execution_id)
+            self._driving.take_over(execution_id)
             children = Selection(parent_execution_id=execution_id, statuses=frozenset({RUNNING}), limit=1_000_000)
             for child in self._service.executions(children):
                 if self._locks.holder(child.execution_id) is None:

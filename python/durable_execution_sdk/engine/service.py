@@ -1,37 +1,31 @@
 """The service side of the Lambda API, over a store: one short transaction per call.
 
-What a handler's SDK calls (`checkpoint`, `state`) takes and gives the bytes of the wire. What drives executions
-(`next_action`, `begin`, `finish`) is below it. All decisions are made in `transitions`.
+What a handler's SDK calls (`checkpoint`, `state`) takes and gives the bytes of the wire. All decisions are made in
+`transitions` and `checkpoints`.
 """
 
 from __future__ import annotations
 
 import json
-import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
-from durable_execution_sdk.engine import names, transitions, wire
-from durable_execution_sdk.engine.clock import EngineClock
+from durable_execution_sdk.engine import checkpoints, names, transitions, wire
+from durable_execution_sdk.engine.commits import Commits, StoredView
 from durable_execution_sdk.engine.errors import (
     ExecutionAlreadyStarted,
     ExecutionNotFound,
     InvalidParameterValue,
 )
 from durable_execution_sdk.engine.records import (
-    PLAIN,
-    Abandoned,
     Change,
     Ended,
     ExecutionRecord,
-    InvocationOutcome,
     OperationRecord,
-    StartChild,
     Target,
 )
-from durable_execution_sdk.engine.store import Selection, Store, Transaction
+from durable_execution_sdk.engine.store import Selection, Store
 from durable_execution_sdk.engine.updates import read_updates
 
 PAGE_BYTES: Final = 5 * 1024 * 1024
@@ -39,81 +33,17 @@ PAGE_ITEMS: Final = 1000
 _RECORD_BYTES: Final = 400
 """What the members of a record other than its payloads come to, roughly."""
 
-FindFunction: TypeAlias = Callable[[str], tuple[str, str, str | None] | None]
-"""Function name or ARN -> (registered name, kind, target), or None if there is no such function."""
-OnChange: TypeAlias = Callable[[frozenset[str], frozenset[str]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The execution has ended."""
-
-    execution: ExecutionRecord
-
-
-@dataclass(frozen=True, slots=True)
-class Invoke:
-    """The handler is to be invoked now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Nothing to do before that time, or before something changes."""
-
-    execution: ExecutionRecord
-    due_ms: int | None
-
-
-Action: TypeAlias = Done | Invoke | Wait
-
-
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """An invocation that has begun: what the handler gets."""
-
-    execution: ExecutionRecord
-    event: dict[str, Any]
-    request_id: str
-    plain_input: str | None = None
-    """The input of a function that is not durable, which gets that and no event."""
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    """The operations of one execution, as transitions look at them."""
-
-    transaction: Transaction
-    execution_id: str
-
-    def operation(self, operation_id: str) -> OperationRecord | None:
-        return self.transaction.operation(self.execution_id, operation_id)
-
-    def due(self, now_ms: int) -> Iterable[OperationRecord]:
-        return self.transaction.due(self.execution_id, now_ms)
-
 
 class Service:
-    """Keeps executions in a store and answers what is asked of them.
+    """Answers what handlers, callers and the outside world ask of the executions in a store."""
 
-    Args:
-        store: Where they are kept.
-        clock: The time they go by.
-        find_function: Finds the target of a chained invoke.
-        on_change: Told after each commit which executions it touched, and which it made for chained invokes.
-    """
+    def __init__(self, commits: Commits) -> None:
+        self._commits = commits
 
-    def __init__(
-        self,
-        store: Store,
-        clock: EngineClock,
-        find_function: FindFunction = lambda name: None,
-        on_change: OnChange = lambda touched, started: None,
-    ) -> None:
-        self.store = store
-        self.clock = clock
-        self._find_function = find_function
-        self._on_change = on_change
-        self._local = threading.local()
+    @property
+    def store(self) -> Store:
+        """Where the executions are kept."""
+        return self._commits.store
 
     # --- starting and looking -------------------------------------------------------------------------------------
 
@@ -136,7 +66,7 @@ class Service:
         name = execution_id if name is None else name
         if not names.is_execution_name(name):
             raise InvalidParameterValue(f"Execution name {name!r}: expected 1 to 64 letters, digits, '-' or '_'.")
-        with self.store.write() as transaction:
+        with self._commits.store.write() as transaction:
             found = transaction.executions(Selection(function_name=function_name, name=name, limit=1))
             if found:
                 first = transaction.operation(found[0].execution_id, found[0].execution_id)
@@ -152,14 +82,14 @@ class Service:
                     arn=names.execution_arn(function_name, name, execution_id),
                     function_name=function_name,
                     name=name,
-                    start_ms=self.clock.now_ms(),
+                    start_ms=self._commits.clock.now_ms(),
                     target=target,
                     timeout_ms=timeout_ms,
                 ),
                 payload,
             )
             transaction.apply(change)
-        self._on_change(frozenset({execution_id}), frozenset())
+        self._commits.on_change(frozenset({execution_id}), frozenset())
         return change.execution
 
     def find(self, execution: str) -> ExecutionRecord:
@@ -168,7 +98,7 @@ class Service:
         Raises:
             ExecutionNotFound: There is none, or several functions have an execution of that name.
         """
-        with self.store.read() as transaction:
+        with self._commits.store.read() as transaction:
             execution_id = names.execution_id_of(execution) or execution
             record = transaction.execution(execution_id)
             if record is not None:
@@ -182,19 +112,19 @@ class Service:
 
     def executions(self, selection: Selection) -> list[ExecutionRecord]:
         """The executions of a selection."""
-        with self.store.read() as transaction:
+        with self._commits.store.read() as transaction:
             return transaction.executions(selection)
 
     def outcome(self, execution_id: str) -> Ended:
         """How an execution ended, or what it is doing."""
-        with self.store.read() as transaction:
-            record = self._existing(transaction, execution_id)
+        with self._commits.store.read() as transaction:
+            record = self._commits.existing(transaction, execution_id)
             first = transaction.operation(execution_id, execution_id)
             return Ended(record.status, first.result if first else None, first.error if first else None)
 
     def input_of(self, execution_id: str) -> str | None:
         """The input of an execution, as JSON text."""
-        with self.store.read() as transaction:
+        with self._commits.store.read() as transaction:
             first = transaction.operation(execution_id, execution_id)
             return first.payload if first else None
 
@@ -212,24 +142,24 @@ class Service:
             raise InvalidParameterValue("ClientToken must be a string.")
         token = _token(arn, request.get("CheckpointToken"))
         updates = read_updates(request.get("Updates"))
-        now_ms = self.clock.now_ms()
-        with self._writing() as transaction:
-            execution = self._fire(transaction, token.execution_id, now_ms)
+        now_ms = self._commits.clock.now_ms()
+        with self._commits.writing() as transaction:
+            execution = self._commits.fire(transaction, token.execution_id, now_ms)
             if token.invocation == execution.invocation and token.sequence == execution.sequence - 1:
                 if client_token is not None and client_token == execution.client_token:
                     changed = transaction.changes(execution.execution_id, execution.seen_before)
                     return self._answer(execution, changed)
                 raise _invalid_token("it was used already")
             self._check_current(execution, token)
-            change = transitions.checkpoint(
+            change = checkpoints.checkpoint(
                 execution,
-                _View(transaction, execution.execution_id),
+                StoredView(transaction, execution.execution_id),
                 updates,
                 client_token,
                 self._resolve,
                 now_ms,
             )
-            self._apply(transaction, change)
+            self._commits.apply(transaction, change)
             execution = change.execution
             # Usually nothing but the batch itself has changed; only then is a query saved.
             changed = iter(sorted(change.operations, key=lambda record: record.changed))
@@ -245,20 +175,20 @@ class Service:
         """
         token = _token(arn, token_text)
         kind, after = _read_marker(marker)
-        with self.store.read() as transaction:
-            execution = self._existing(transaction, token.execution_id)
+        with self._commits.store.read() as transaction:
+            execution = self._commits.existing(transaction, token.execution_id)
             self._check_current(execution, token, also_used=True)
             if kind == "c":
                 records = transaction.changes(execution.execution_id, after)
             else:
                 records = transaction.operations(execution.execution_id, after, hidden=False)
-            page, marker = _page(records, kind, max_items or PAGE_ITEMS)
+            page, marker = cut_page(records, kind, max_items or PAGE_ITEMS)
             return wire.state_answer(map(wire.operation_json, page), marker)
 
     def _answer(self, execution: ExecutionRecord, changed: Iterator[OperationRecord]) -> bytes:
         visible = (record for record in changed if not record.hidden)
-        page, marker = _page(visible, "c", None)
-        token = None if execution.is_terminal or execution.is_paused else _token_of(execution)
+        page, marker = cut_page(visible, "c", None)
+        token = None if execution.is_terminal or execution.is_paused else token_of(execution)
         return wire.checkpoint_answer(token, map(wire.operation_json, page), marker)
 
     def _check_current(self, execution: ExecutionRecord, token: names.Token, *, also_used: bool = False) -> None:
@@ -270,7 +200,7 @@ class Service:
             raise _invalid_token("it was used already")
 
     def _resolve(self, function_name: str) -> Target | None:
-        found = self._find_function(function_name)
+        found = self._commits.find_function(function_name)
         if found is None:
             return None
         registered, kind, _ = found
@@ -297,18 +227,22 @@ class Service:
         """Restart the heartbeat timer of a callback; raises like `end_callback`."""
         self._on_callback(callback_id, transitions.heartbeat)
 
-    def _on_callback(self, callback_id: str, transition: Callable[[ExecutionRecord, _View, str, int], Change]) -> None:
+    def _on_callback(
+        self, callback_id: str, transition: Callable[[ExecutionRecord, StoredView, str, int], Change]
+    ) -> None:
         parts = names.read_callback_id(callback_id)
         unknown = ExecutionNotFound(f"No callback has the id {callback_id!r} in this store.")
         if parts is None:
             raise unknown
         execution_id, operation_id = parts
-        now_ms = self.clock.now_ms()
-        with self._writing() as transaction:
+        now_ms = self._commits.clock.now_ms()
+        with self._commits.writing() as transaction:
             if transaction.operation(execution_id, operation_id) is None:
                 raise unknown
-            execution = self._fire(transaction, execution_id, now_ms)
-            self._apply(transaction, transition(execution, _View(transaction, execution_id), operation_id, now_ms))
+            execution = self._commits.fire(transaction, execution_id, now_ms)
+            self._commits.apply(
+                transaction, transition(execution, StoredView(transaction, execution_id), operation_id, now_ms)
+            )
 
     def stop(self, execution_id: str, error: str | None = None) -> None:
         """End an execution STOPPED; ResourceConflict if it has ended."""
@@ -328,172 +262,16 @@ class Service:
             execution_id, lambda execution, view, now_ms: transitions.resume(execution, view, reason, now_ms)
         )
 
-    def _on_execution(self, execution_id: str, transition: Callable[[ExecutionRecord, _View, int], Change]) -> None:
-        now_ms = self.clock.now_ms()
-        with self._writing() as transaction:
-            execution = self._fire(transaction, execution_id, now_ms)
-            self._apply(transaction, transition(execution, _View(transaction, execution_id), now_ms))
-
-    # --- what drives executions -----------------------------------------------------------------------------------
-
-    def next_action(self, execution_id: str) -> Action:
-        """What is to be done for an execution now; timers that are due are fired on the way."""
-        now_ms = self.clock.now_ms()
-        with self.store.read() as transaction:
-            execution = self._existing(transaction, execution_id)
-            due_ms = _next_due(transaction, execution)
-        if due_ms is not None and due_ms <= now_ms:
-            with self._writing() as transaction:
-                execution = self._fire(transaction, execution_id, now_ms)
-                due_ms = _next_due(transaction, execution)
-        if execution.is_terminal:
-            return Done(execution)
-        if execution.is_paused:
-            return Wait(execution, due_ms)
-        if execution.invoke_at_ms is None:
-            return Wait(execution, due_ms)
-        if execution.invoke_at_ms <= now_ms:
-            return Invoke()
-        return Wait(execution, min(execution.invoke_at_ms, due_ms) if due_ms is not None else execution.invoke_at_ms)
-
-    def take_over(self, execution_id: str) -> ExecutionRecord:
-        """Become the driver: an invocation that the last driver left open is given up, which is no failure of it."""
-        now_ms = self.clock.now_ms()
-        with self._writing() as transaction:
-            execution = self._existing(transaction, execution_id)
-            if execution.in_flight and not execution.is_terminal:
-                error = Abandoned(_error("Runtime.ExitError", "The engine stopped during the invocation."))
-                view = _View(transaction, execution_id)
-                change = transitions.end_invocation(execution, view, error, now_ms)
-                self._apply(transaction, change)
-                execution = change.execution
-            return execution
-
-    def begin(self, execution_id: str) -> Begun:
-        """Begin an invocation; what its handler is to be given.
-
-        Raises:
-            ResourceConflict: One is in flight, or the execution has ended or is paused.
-        """
-        now_ms = self.clock.now_ms()
-        request_id = str(uuid.uuid4())
-        with self._writing() as transaction:
-            execution = self._existing(transaction, execution_id)
-            updated = [
-                record.operation_id
-                for record in transaction.served(execution_id, execution.delivered)
-                if not record.hidden
-            ]
-            view = _View(transaction, execution_id)
-            change = transitions.begin_invocation(execution, view, request_id, now_ms)
-            self._apply(transaction, change)
-            records = transaction.operations(execution_id, -1, hidden=False)
-            page, marker = _page(records, "o", None)
-            state: dict[str, Any] = {"Operations": [wire.operation_dict(record) for record in page]}
-            if marker is not None:
-                state["NextMarker"] = marker
-        event = {
-            "DurableExecutionArn": execution.arn,
-            "CheckpointToken": _token_of(change.execution),
-            "InitialExecutionState": state,
-            "UpdatedOperationIds": updated,
-        }
-        plain_input = page[0].payload if execution.kind == PLAIN else None
-        return Begun(change.execution, event, request_id, plain_input)
-
-    def finish(self, execution_id: str, outcome: InvocationOutcome) -> ExecutionRecord:
-        """End an invocation, in whatever way it came out."""
-        now_ms = self.clock.now_ms()
-        with self._writing() as transaction:
-            execution = self._fire(transaction, execution_id, now_ms)
-            change = transitions.end_invocation(execution, _View(transaction, execution_id), outcome, now_ms)
-            self._apply(transaction, change)
-            return change.execution
-
-    # --- shared ---------------------------------------------------------------------------------------------------
-
-    def _writing(self) -> _Writing:
-        return _Writing(self)
-
-    def _existing(self, transaction: Transaction, execution_id: str) -> ExecutionRecord:
-        execution = transaction.execution(execution_id)
-        if execution is None:
-            raise ExecutionNotFound(f"There is no execution {execution_id!r} in this store.")
-        return execution
-
-    def _fire(self, transaction: Transaction, execution_id: str, now_ms: int) -> ExecutionRecord:
-        execution = self._existing(transaction, execution_id)
-        if execution.is_terminal:
-            return execution
-        change = transitions.fire_timers(execution, _View(transaction, execution_id), now_ms)
-        if change is None:
-            return execution
-        self._apply(transaction, change)
-        return change.execution
-
-    def _apply(self, transaction: Transaction, change: Change) -> None:
-        """Write a change, and what follows from it for other executions, in the same commit."""
-        execution = change.execution
-        transaction.apply(change)
-        self._local.touched.add(execution.execution_id)
-        for command in change.commands:
-            if isinstance(command, StartChild):
-                self._start_child(transaction, execution, command)
-                continue
-            parent = transaction.execution(command.parent_execution_id)
-            if parent is None:
-                continue
-            told = transitions.end_invoke(
-                parent,
-                _View(transaction, parent.execution_id),
-                command.parent_operation_id,
-                command.outcome,
-                self.clock.now_ms(),
-            )
-            if told is not None:
-                self._apply(transaction, told)
-
-    def _start_child(self, transaction: Transaction, parent: ExecutionRecord, command: StartChild) -> None:
-        target = command.target
-        found = self._find_function(target.function_name)
-        child = ExecutionRecord(
-            execution_id=target.execution_id,
-            arn=target.arn,
-            function_name=target.function_name,
-            name=target.execution_id,
-            start_ms=self.clock.now_ms(),
-            kind=target.kind,
-            target=None if found is None else found[2],
-            parent_execution_id=parent.execution_id,
-            parent_operation_id=command.operation_id,
-            tenant_id=command.tenant_id,
-        )
-        transaction.apply(transitions.create(child, command.payload))
-        self._local.started.add(child.execution_id)
+    def _on_execution(
+        self, execution_id: str, transition: Callable[[ExecutionRecord, StoredView, int], Change]
+    ) -> None:
+        now_ms = self._commits.clock.now_ms()
+        with self._commits.writing() as transaction:
+            execution = self._commits.fire(transaction, execution_id, now_ms)
+            self._commits.apply(transaction, transition(execution, StoredView(transaction, execution_id), now_ms))
 
 
-class _Writing:
-    """A write transaction that tells, once it is committed, which executions it touched."""
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-        self._inner = service.store.write()
-
-    def __enter__(self) -> Transaction:
-        transaction = self._inner.__enter__()
-        local = self._service._local
-        local.touched, local.started = set(), set()
-        return transaction
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        local = self._service._local
-        touched, started = frozenset(local.touched), frozenset(local.started)
-        self._inner.__exit__(kind, error, trace)
-        if kind is None and touched:
-            self._service._on_change(touched, started)
-
-
-def _page(
+def cut_page(
     records: Iterator[OperationRecord], kind: str, max_items: int | None
 ) -> tuple[list[OperationRecord], str | None]:
     """The next page, one record at least, and the marker of what follows it."""
@@ -517,7 +295,7 @@ def _read_marker(marker: str | None) -> tuple[str, int]:
     return kind, int(digits)
 
 
-def _token_of(execution: ExecutionRecord) -> str:
+def token_of(execution: ExecutionRecord) -> str:
     return names.write_token(names.Token(execution.execution_id, execution.invocation, execution.sequence))
 
 
@@ -549,17 +327,3 @@ def _parse(body: bytes) -> dict[str, Any]:
     if not isinstance(request, dict):
         raise InvalidParameterValue("The request body must be a JSON object.")
     return request
-
-
-def _next_due(transaction: Transaction, execution: ExecutionRecord) -> int | None:
-    if execution.is_terminal:
-        return None
-    due = [] if (first := transaction.next_due_ms(execution.execution_id)) is None else [first]
-    frozen = execution.is_paused and execution.pause_stops_timeout
-    if execution.timeout_due_ms is not None and not frozen:
-        due.append(execution.timeout_due_ms)
-    return min(due, default=None)
-
-
-def _error(error_type: str, message: str) -> str:
-    return json.dumps({"ErrorMessage": message, "ErrorType": error_type}, separators=(",", ":"))

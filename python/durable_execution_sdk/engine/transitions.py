@@ -15,18 +15,13 @@ completions as they were acknowledged. Timers are set from the clock alone, neve
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, Final, Protocol
+from typing import Final
 
-from durable_execution_sdk.engine import names
+from durable_execution_sdk.engine.drafts import Draft, View, callback_due, end, error_of, finish
 from durable_execution_sdk.engine.errors import InvalidParameterValue, ResourceConflict
 from durable_execution_sdk.engine.records import (
     CALLBACK,
-    CANCELLED,
-    CHAINED_INVOKE,
-    CONTEXT,
     EXECUTION,
     FAILED,
     PENDING,
@@ -42,7 +37,6 @@ from durable_execution_sdk.engine.records import (
     Abandoned,
     Answered,
     Change,
-    Command,
     Crashed,
     Ended,
     EventRecord,
@@ -50,152 +44,11 @@ from durable_execution_sdk.engine.records import (
     InvocationOutcome,
     Malformed,
     OperationRecord,
-    StartChild,
-    Target,
-    TellParent,
-    Update,
 )
-from durable_execution_sdk.engine.updates import CANCEL, FAIL, RETRY, START, SUCCEED, refuse
 
 MAX_FAILURES: Final = 5
 FAILURE_DELAY_MS: Final = 5_000
 MAX_UNJUSTIFIED: Final = 3
-
-Resolve = Callable[[str], Target | None]
-
-_EVENT_PREFIX: Final = {
-    CONTEXT: "Context",
-    STEP: "Step",
-    WAIT: "Wait",
-    CALLBACK: "Callback",
-    CHAINED_INVOKE: "ChainedInvoke",
-    EXECUTION: "Execution",
-}
-_EVENT_SUFFIX: Final = {
-    SUCCEEDED: "Succeeded",
-    FAILED: "Failed",
-    TIMED_OUT: "TimedOut",
-    STOPPED: "Stopped",
-    CANCELLED: "Cancelled",
-}
-
-
-class View(Protocol):
-    """Reads the operations of one execution as they were before the transition."""
-
-    def operation(self, operation_id: str) -> OperationRecord | None:
-        """The operation of that id."""
-
-    def due(self, now_ms: int) -> Iterable[OperationRecord]:
-        """Operations whose timer has come, in order of (due time, position)."""
-
-
-class Draft:
-    """The working copy of one transition: reads through to the view, collects what changes."""
-
-    def __init__(self, execution: ExecutionRecord, view: View, now_ms: int) -> None:
-        self.execution = execution
-        self.now_ms = now_ms
-        self._view = view
-        self._operations: dict[str, OperationRecord] = {}
-        self._events: list[EventRecord] = []
-        self._commands: list[Command] = []
-        self._hidden: list[str] = []
-        self._version = execution.version
-        self._served_version = execution.served_version
-        self._created = execution.operations
-        self._finished = execution.finished
-        self._pending = execution.pending
-        self._last_end_ms = execution.last_end_ms
-
-    def operation(self, operation_id: str) -> OperationRecord | None:
-        changed = self._operations.get(operation_id)
-        return changed if changed is not None else self._view.operation(operation_id)
-
-    def next_position(self) -> int:
-        self._created += 1
-        return self._created
-
-    def end_stamp(self) -> int:
-        self._last_end_ms = max(self.now_ms, self._last_end_ms + 1)
-        return self._last_end_ms
-
-    def put(self, record: OperationRecord, *, served: bool = False) -> OperationRecord:
-        """Keep a new or changed record; `served` if the change is not the handler's own."""
-        before = self.operation(record.operation_id)
-        self._version += 1
-        if served:
-            self._served_version = self._version
-            record = replace(record, changed=self._version, served=self._version)
-        else:
-            record = replace(record, changed=self._version)
-        if record.operation_type != EXECUTION:
-            self._pending += record.is_pending - (before is not None and before.is_pending)
-            self._finished += record.is_terminal - (before is not None and before.is_terminal)
-        self._operations[record.operation_id] = record
-        return record
-
-    def hide_below(self, context_id: str) -> None:
-        """What lies below a finished context is no longer sent to handlers; the store marks it."""
-        self._hidden.append(context_id)
-
-    def event(
-        self,
-        event_type: str,
-        operation_id: str,
-        details: dict[str, object] | None = None,
-        *,
-        payload: str | None = None,
-        error: str | None = None,
-        recorded: bool = False,
-    ) -> None:
-        event_id = self.execution.events + len(self._events) + 1
-        self._events.append(
-            EventRecord(event_id, event_type, self.now_ms, operation_id, details or {}, payload, error, recorded)
-        )
-
-    def command(self, command: Command) -> None:
-        self._commands.append(command)
-
-    def set(self, **changes: Any) -> None:
-        self.execution = replace(self.execution, **changes)
-
-    def wake(self) -> None:
-        """Something happened that a handler may be waiting for."""
-        if not self.execution.in_flight:
-            self.set(invoke_at_ms=self.now_ms)
-
-    @property
-    def version(self) -> int:
-        return self._version
-
-    @property
-    def pending(self) -> int:
-        return self._pending
-
-    @property
-    def served_version(self) -> int:
-        return self._served_version
-
-    def change(self) -> Change:
-        execution = replace(
-            self.execution,
-            version=self._version,
-            served_version=self._served_version,
-            operations=self._created,
-            finished=self._finished,
-            pending=self._pending,
-            last_end_ms=self._last_end_ms,
-            events=self.execution.events + len(self._events),
-            updated_ms=max(self.now_ms, self.execution.updated_ms),
-        )
-        return Change(
-            execution,
-            tuple(self._operations.values()),
-            tuple(self._events),
-            tuple(self._commands),
-            tuple(self._hidden),
-        )
 
 
 # --- the life of an execution -------------------------------------------------------------------------------------
@@ -245,7 +98,7 @@ def stop(execution: ExecutionRecord, view: View, error: str | None, now_ms: int)
     if execution.is_terminal:
         raise ResourceConflict(f"Execution {execution.arn} has already ended ({execution.status}).")
     draft = Draft(execution, view, now_ms)
-    _end(draft, Ended(STOPPED, error=error or _error("ExecutionStopped", "The execution was stopped.")))
+    end(draft, Ended(STOPPED, error=error or error_of("ExecutionStopped", "The execution was stopped.")))
     return draft.change()
 
 
@@ -324,12 +177,12 @@ def end_invocation(execution: ExecutionRecord, view: View, outcome: InvocationOu
         case Abandoned():
             draft.set(invoke_at_ms=now_ms)
         case Malformed(error):
-            _end(draft, Ended(FAILED, error=error))
+            end(draft, Ended(FAILED, error=error))
         case Crashed(error):
             failures = execution.failures + 1
             draft.set(failures=failures)
             if failures >= MAX_FAILURES or execution.kind == PLAIN:
-                _end(draft, Ended(FAILED, error=error))
+                end(draft, Ended(FAILED, error=error))
             else:
                 draft.set(invoke_at_ms=now_ms + FAILURE_DELAY_MS)
         case Answered():
@@ -341,17 +194,17 @@ def end_invocation(execution: ExecutionRecord, view: View, outcome: InvocationOu
 def _answered(draft: Draft, answer: Answered) -> None:
     if answer.status == SUCCEEDED:
         if answer.error is None:
-            return _end(draft, Ended(SUCCEEDED, result=answer.result))
+            return end(draft, Ended(SUCCEEDED, result=answer.result))
         problem = "The handler's output says SUCCEEDED and carries an Error."
     elif answer.status == FAILED:
         if answer.result is None:
-            return _end(draft, Ended(FAILED, error=answer.error))
+            return end(draft, Ended(FAILED, error=answer.error))
         problem = "The handler's output says FAILED and carries a Result."
     elif answer.status == PENDING:
         return _suspended(draft)
     else:
         problem = f"The handler's output has the unknown Status {answer.status!r}."
-    return _end(draft, Ended(FAILED, error=_error("InvalidParameterValueException", problem)))
+    return end(draft, Ended(FAILED, error=error_of("InvalidParameterValueException", problem)))
 
 
 def _suspended(draft: Draft) -> None:
@@ -366,226 +219,9 @@ def _suspended(draft: Draft) -> None:
         draft.set(unjustified=unjustified)
         if unjustified >= MAX_UNJUSTIFIED:
             problem = "The handler answered PENDING with nothing pending: no wait, retry, callback or invoke is open."
-            _end(draft, Ended(FAILED, error=_error("InvalidParameterValueException", problem)))
+            end(draft, Ended(FAILED, error=error_of("InvalidParameterValueException", problem)))
         else:
             draft.set(invoke_at_ms=draft.now_ms + FAILURE_DELAY_MS)
-
-
-# --- checkpoints --------------------------------------------------------------------------------------------------
-
-
-def checkpoint(
-    execution: ExecutionRecord,
-    view: View,
-    updates: Sequence[Update],
-    client_token: str | None,
-    resolve: Resolve,
-    now_ms: int,
-) -> Change:
-    """Apply a batch, whole or not at all. The caller has checked the checkpoint token and fired what is due.
-
-    Raises:
-        InvalidParameterValue: An update breaks a rule; the batch is refused.
-    """
-    _check_batch(updates)
-    draft = Draft(execution, view, now_ms)
-    for update in updates:
-        _apply(draft, update, resolve)
-    draft.set(
-        sequence=execution.sequence + 1,
-        client_token=client_token,
-        seen_before=execution.seen,
-        seen=draft.version,
-    )
-    return draft.change()
-
-
-def _check_batch(updates: Sequence[Update]) -> None:
-    seen: dict[str, Update] = {}
-    for index, update in enumerate(updates):
-        if update.operation_type == EXECUTION and index != len(updates) - 1:
-            raise refuse(update.operation_id, "an EXECUTION update must be the last of its batch")
-        earlier = seen.get(update.operation_id)
-        if earlier is not None and not (
-            earlier.operation_type in {STEP, CONTEXT} and earlier.action == START and update.action != START
-        ):
-            raise refuse(update.operation_id, "it appears twice in one batch, and not as START and then its end")
-        seen[update.operation_id] = update
-
-
-def _apply(draft: Draft, update: Update, resolve: Resolve) -> None:
-    if update.operation_type == EXECUTION:
-        status = SUCCEEDED if update.action == SUCCEED else FAILED
-        return _end(draft, Ended(status, update.payload, update.error))
-    record = draft.operation(update.operation_id)
-    _check_identity(draft, update, record)
-    match update.operation_type:
-        case "STEP":
-            _apply_step(draft, update, record)
-        case "CONTEXT":
-            _apply_context(draft, update, record)
-        case "WAIT":
-            _apply_wait(draft, update, record)
-        case "CALLBACK":
-            _apply_callback(draft, update, record)
-        case _:
-            _apply_invoke(draft, update, record, resolve)
-    return None
-
-
-def _check_identity(draft: Draft, update: Update, record: OperationRecord | None) -> None:
-    if update.parent_id is not None:
-        parent = draft.operation(update.parent_id)
-        if parent is None or parent.operation_type != CONTEXT:
-            raise refuse(update.operation_id, f"its parent {update.parent_id!r} is no context that was started before")
-    if record is None:
-        return
-    for what, given, recorded in (
-        ("Type", update.operation_type, record.operation_type),
-        ("SubType", update.sub_type, record.sub_type),
-        ("Name", update.name, record.name),
-        ("ParentId", update.parent_id, record.parent_id),
-    ):
-        if given is not None and given != recorded:
-            raise refuse(update.operation_id, f"{what} {given!r} differs from the recorded {recorded!r}")
-
-
-def _check_status(update: Update, record: OperationRecord | None, *allowed: str | None) -> None:
-    status = None if record is None else record.status
-    if status not in allowed:
-        found = "does not exist" if status is None else f"is {status}"
-        raise refuse(
-            update.operation_id, f"{update.operation_type} {update.action} is not allowed, the operation {found}"
-        )
-
-
-def _new(draft: Draft, update: Update) -> OperationRecord:
-    parent = None if update.parent_id is None else draft.operation(update.parent_id)
-    orphan = parent is not None and (parent.hidden or (parent.status == SUCCEEDED and not parent.replay_children))
-    return OperationRecord(
-        hidden=orphan,
-        operation_id=update.operation_id,
-        operation_type=update.operation_type,
-        status=STARTED,
-        position=draft.next_position(),
-        start_ms=draft.now_ms,
-        parent_id=update.parent_id,
-        name=update.name,
-        sub_type=update.sub_type,
-    )
-
-
-def _apply_step(draft: Draft, update: Update, record: OperationRecord | None) -> None:
-    operation_id = update.operation_id
-    if update.action == START:
-        _check_status(update, record, None, READY)
-        # What the last attempt left stays: a condition whose invocation dies after START finds its state again.
-        draft.put(replace(record, status=STARTED) if record is not None else _new(draft, update))
-        draft.event("StepStarted", operation_id)
-        return
-    _check_status(update, record, None, STARTED, READY)
-    record = record or _new(draft, update)
-    attempt = record.attempt + 1
-    details: dict[str, object] = {"CurrentAttempt": attempt}
-    if update.action == RETRY:
-        delay_ms = update.retry_delay_ms or 0
-        draft.put(
-            replace(
-                record,
-                status=PENDING,
-                attempt=attempt,
-                due_ms=draft.now_ms + delay_ms,
-                result=update.payload,
-                error=update.error,
-            )
-        )
-        retry = details | {"NextAttemptDelaySeconds": _seconds(delay_ms)}
-        kind = "StepFailed" if update.error is not None else "StepSucceeded"
-        draft.event(kind, operation_id, {"RetryDetails": retry}, payload=update.payload, error=update.error)
-        return
-    _finish(
-        draft,
-        replace(record, attempt=attempt),
-        SUCCEEDED if update.action == SUCCEED else FAILED,
-        update.payload,
-        update.error,
-        details,
-    )
-
-
-def _apply_context(draft: Draft, update: Update, record: OperationRecord | None) -> None:
-    if update.action == START:
-        _check_status(update, record, None)
-        draft.put(_new(draft, update))
-        draft.event("ContextStarted", update.operation_id)
-        return
-    _check_status(update, record, None, STARTED)
-    record = record or _new(draft, update)
-    if update.action == FAIL:
-        _finish(draft, record, FAILED, None, update.error)
-        return
-    _finish(draft, replace(record, replay_children=update.replay_children), SUCCEEDED, update.payload, None)
-    if not update.replay_children:
-        draft.hide_below(update.operation_id)
-
-
-def _apply_wait(draft: Draft, update: Update, record: OperationRecord | None) -> None:
-    if update.action == CANCEL:
-        _check_status(update, record, STARTED)
-        if record is not None:
-            _finish(draft, record, CANCELLED, None, update.error)
-        return
-    _check_status(update, record, None)
-    wait_ms = update.wait_ms or 0
-    due_ms = draft.now_ms + wait_ms
-    draft.put(replace(_new(draft, update), due_ms=due_ms, scheduled_end_ms=due_ms))
-    draft.event("WaitStarted", update.operation_id, {"Duration": _seconds(wait_ms), "ScheduledEndTimestamp": due_ms})
-
-
-def _apply_callback(draft: Draft, update: Update, record: OperationRecord | None) -> None:
-    _check_status(update, record, None)
-    callback_id = names.write_callback_id(draft.execution.execution_id, update.operation_id)
-    timeout_due_ms = draft.now_ms + update.timeout_ms if update.timeout_ms else None
-    draft.put(
-        replace(
-            _new(draft, update),
-            callback_id=callback_id,
-            timeout_due_ms=timeout_due_ms,
-            heartbeat_ms=update.heartbeat_ms,
-            due_ms=_callback_due(timeout_due_ms, update.heartbeat_ms, draft.now_ms),
-        )
-    )
-    draft.event(
-        "CallbackStarted",
-        update.operation_id,
-        {
-            "CallbackId": callback_id,
-            "HeartbeatTimeout": _seconds(update.heartbeat_ms),
-            "Timeout": _seconds(update.timeout_ms),
-        },
-    )
-
-
-def _apply_invoke(draft: Draft, update: Update, record: OperationRecord | None, resolve: Resolve) -> None:
-    _check_status(update, record, None)
-    function_name = update.function_name or ""
-    target = resolve(function_name)
-    started = replace(
-        _new(draft, update), function_name=function_name, tenant_id=update.tenant_id, payload=update.payload
-    )
-    details: dict[str, object] = {"FunctionName": function_name}
-    if update.tenant_id is not None:
-        details["TenantId"] = update.tenant_id
-    if target is not None:
-        details |= {"ExecutedVersion": "$LATEST", "DurableExecutionArn": target.arn}
-    draft.put(started)
-    draft.event("ChainedInvokeStarted", update.operation_id, details, recorded=True)
-    if target is None:
-        problem = f"Function not found: {function_name}"
-        _finish(draft, started, FAILED, None, _error("ResourceNotFoundException", problem), served=True)
-    else:
-        payload = "{}" if update.payload is None else update.payload
-        draft.command(StartChild(target, update.operation_id, payload, update.tenant_id))
 
 
 # --- what the world does to single operations ---------------------------------------------------------------------
@@ -595,7 +231,7 @@ def end_callback(execution: ExecutionRecord, view: View, operation_id: str, outc
     """The outside world completed a callback."""
     draft = Draft(execution, view, now_ms)
     record = _open_callback(draft, operation_id)
-    _finish(draft, record, outcome.status, outcome.result, outcome.error, served=True)
+    finish(draft, record, outcome.status, outcome.result, outcome.error, served=True)
     draft.wake()
     return draft.change()
 
@@ -604,7 +240,7 @@ def heartbeat(execution: ExecutionRecord, view: View, operation_id: str, now_ms:
     """The outside world is still working on a callback: its heartbeat timer starts anew."""
     draft = Draft(execution, view, now_ms)
     record = _open_callback(draft, operation_id)
-    draft.put(replace(record, due_ms=_callback_due(record.timeout_due_ms, record.heartbeat_ms, now_ms)))
+    draft.put(replace(record, due_ms=callback_due(record.timeout_due_ms, record.heartbeat_ms, now_ms)))
     return draft.change()
 
 
@@ -616,8 +252,8 @@ def end_invoke(execution: ExecutionRecord, view: View, operation_id: str, outcom
         return None
     error = outcome.error
     if outcome.status == TIMED_OUT:
-        error = _error("ChainedInvoke.Timeout", "The invoked function timed out.")
-    _finish(draft, record, outcome.status, outcome.result, error, served=True)
+        error = error_of("ChainedInvoke.Timeout", "The invoked function timed out.")
+    finish(draft, record, outcome.status, outcome.result, error, served=True)
     draft.wake()
     return draft.change()
 
@@ -636,7 +272,7 @@ def _open_callback(draft: Draft, operation_id: str) -> OperationRecord:
     return record
 
 
-# --- the parts they share -----------------------------------------------------------------------------------------
+# --- timers --------------------------------------------------------------------------------------------------------
 
 
 def _fire(draft: Draft, view: View) -> bool:
@@ -653,70 +289,25 @@ def _fire(draft: Draft, view: View) -> bool:
         if record.operation_type == STEP:
             draft.put(replace(record, status=READY, due_ms=None), served=True)
         elif record.operation_type == WAIT:
-            _finish(draft, record, SUCCEEDED, None, None, served=True)
+            finish(draft, record, SUCCEEDED, None, None, served=True)
         else:
             timed_out = record.timeout_due_ms is not None and record.timeout_due_ms <= record.due_ms
             error = (
-                _error("Callback.Timeout", "The callback timed out.")
+                error_of("Callback.Timeout", "The callback timed out.")
                 if timed_out
-                else _error("Callback.Heartbeat", "The callback's heartbeat was missed.")
+                else error_of("Callback.Heartbeat", "The callback's heartbeat was missed.")
             )
-            _finish(draft, record, TIMED_OUT, None, error, served=True)
+            finish(draft, record, TIMED_OUT, None, error, served=True)
     if fired:
         draft.wake()
     execution = draft.execution
     frozen = execution.is_paused and execution.pause_stops_timeout
     if execution.timeout_due_ms is not None and execution.timeout_due_ms <= now_ms and not frozen:
-        _end(draft, Ended(TIMED_OUT, error=_error("ExecutionTimedOut", "The execution timed out.")))
+        end(draft, Ended(TIMED_OUT, error=error_of("ExecutionTimedOut", "The execution timed out.")))
         fired = True
     return fired
-
-
-def _finish(
-    draft: Draft,
-    record: OperationRecord,
-    status: str,
-    result: str | None,
-    error: str | None,
-    retry: dict[str, object] | None = None,
-    *,
-    served: bool = False,
-) -> None:
-    details: dict[str, object] = {} if retry is None else {"RetryDetails": retry}
-    if record.operation_type == WAIT and record.scheduled_end_ms is not None:
-        details["Duration"] = _seconds(record.scheduled_end_ms - record.start_ms)
-    draft.put(
-        replace(record, status=status, end_ms=draft.end_stamp(), due_ms=None, result=result, error=error),
-        served=served,
-    )
-    event_type = _EVENT_PREFIX[record.operation_type] + _EVENT_SUFFIX[status]
-    draft.event(event_type, record.operation_id, details, error=error, recorded=result is not None)
-
-
-def _end(draft: Draft, outcome: Ended) -> None:
-    """End the execution: no invocation, timer or callback changes it any more."""
-    execution = draft.execution
-    record = draft.operation(execution.execution_id)
-    if record is not None:
-        _finish(draft, record, outcome.status, outcome.result, outcome.error)
-    draft.set(status=outcome.status, end_ms=draft.now_ms, invoke_at_ms=None, pause_ms=None)
-    if execution.parent_execution_id is not None and execution.parent_operation_id is not None:
-        draft.command(TellParent(execution.parent_execution_id, execution.parent_operation_id, outcome))
 
 
 def _require_running(execution: ExecutionRecord) -> None:
     if execution.is_terminal:
         raise ResourceConflict(f"Execution {execution.arn} has already ended ({execution.status}).")
-
-
-def _callback_due(timeout_due_ms: int | None, heartbeat_ms: int, now_ms: int) -> int | None:
-    due = [at for at in (timeout_due_ms, now_ms + heartbeat_ms if heartbeat_ms else None) if at is not None]
-    return min(due) if due else None
-
-
-def _seconds(duration_ms: int) -> int | float:
-    return duration_ms // 1000 if duration_ms % 1000 == 0 else duration_ms / 1000
-
-
-def _error(error_type: str, message: str) -> str:
-    return json.dumps({"ErrorMessage": message, "ErrorType": error_type}, separators=(",", ":"))
