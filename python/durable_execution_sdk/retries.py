@@ -1,5 +1,6 @@
 """Retry strategies."""
 
+from durable_execution_sdk._drivers.retrying import with_retry
 from durable_execution_sdk._model.config import WithRetryConfig
 from durable_execution_sdk._model.duration import Duration
 from durable_execution_sdk._model.strategies import (
@@ -30,4 +31,5 @@ __all__ = [
     "create_linear_retry_strategy",
     "create_retry_strategy",
     "retry_presets",
+    "with_retry",
 ]

@@ -94,6 +94,8 @@ def test_the_package_has_no_import_cycles() -> None:
     for module in modules():
         targets = set()
         for _, name in imports(module):
+            if name.startswith(f"{PACKAGE}._core"):
+                continue  # the extension imports nothing, though `from <package> import _core` names the package
             target = name if name in modules() else name.rpartition(".")[0]
             if target in modules() and target != module:
                 targets.add(target)

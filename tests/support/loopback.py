@@ -233,7 +233,7 @@ class Loopback:
         self.received: list[Received] = []
         self.page_size = 1000
         self.on_answer: Callable[[dict[str, Any]], dict[str, Any]] = lambda answer: answer
-        self._faults: deque[Fault] = deque()
+        self._faults: deque[Fault | None] = deque()
         self._executions: dict[str, Execution] = {}
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -262,9 +262,13 @@ class Loopback:
         self._executions[arn] = execution
         return execution
 
-    def fail_next(self, *faults: Fault) -> None:
-        """Each of the next requests meets one of these faults, in order."""
+    def fail_next(self, *faults: Fault | None) -> None:
+        """Each of the next requests meets one of these faults, in order; None: it is served."""
         self._faults.extend(faults)
+
+    def recover(self) -> None:
+        """Faults that no request has met are off."""
+        self._faults.clear()
 
     def close(self) -> None:
         self._server.shutdown()

@@ -5,6 +5,7 @@
 
 mod build;
 mod classes;
+mod kinds;
 mod scratch;
 mod unwrap;
 mod walk;

@@ -70,6 +70,24 @@ fn run(text: &[u8], mut at: usize, mut ascii: bool) -> (usize, bool) {
     }
 }
 
+/// The first place from `at` that the writer escapes, in a text that is ASCII.
+#[inline]
+pub(super) fn plain_end(text: &[u8], mut at: usize) -> usize {
+    while let Some(word) = word(text, at) {
+        let delete = word ^ (ONES * 0x7f);
+        let marks = special(word, HIGHS) | (delete.wrapping_sub(ONES) & !delete & HIGHS);
+        if marks != 0 {
+            return at + marks.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let plain = |byte: &u8| matches!(byte, 0x20..0x7f) && !matches!(byte, b'"' | b'\\');
+    at + text[at..]
+        .iter()
+        .position(|byte| !plain(byte))
+        .unwrap_or(text.len() - at)
+}
+
 /// The general case: the string has escapes, or is broken.
 #[cold]
 #[inline(never)]
@@ -111,10 +129,14 @@ fn escaped<'a>(
             Some(b't') => b'\t',
             Some(&byte @ (b'"' | b'\\' | b'/')) => byte,
             Some(b'u') => {
-                let (code, next) = unicode(text, end)?;
-                ascii &= code < 0x80;
-                push(scratch, code);
-                (from, (end, ascii)) = (next, run(text, next, ascii));
+                from = end;
+                while text.get(from..from + 2) == Some(b"\\u") {
+                    let (code, next) = unicode(text, from)?;
+                    ascii &= code < 0x80;
+                    push(scratch, code);
+                    from = next;
+                }
+                (end, ascii) = run(text, from, ascii);
                 continue;
             }
             _ => return Err(Fault::new("an unknown escape inside a string", end)),
@@ -142,12 +164,30 @@ fn unicode(text: &[u8], at: usize) -> Result<(u32, usize), Fault> {
 
 fn hex4(text: &[u8], at: usize) -> Result<u32, Fault> {
     let fault = Fault::new("an escape without four hexadecimal digits", at);
-    let mut code = 0;
-    for byte in text.get(at..at + 4).ok_or(fault)? {
-        code = code << 4 | (*byte as char).to_digit(16).ok_or(fault)?;
+    let &[a, b, c, d] = text
+        .get(at..)
+        .and_then(|rest| rest.first_chunk())
+        .ok_or(fault)?;
+    let [a, b, c, d] = [a, b, c, d].map(|byte| u32::from(HEX[usize::from(byte)]));
+    // Whatever is no digit sets bits that no digit has.
+    if (a | b | c | d) > 0xf {
+        Err(fault)
+    } else {
+        Ok(a << 12 | b << 8 | c << 4 | d)
     }
-    Ok(code)
 }
+
+/// What a byte is worth as a hexadecimal digit; 0xff if it is none.
+pub(super) static HEX: [u8; 256] = {
+    let mut table = [0xff; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        table[b"0123456789abcdef"[digit as usize] as usize] = digit;
+        table[b"0123456789ABCDEF"[digit as usize] as usize] = digit;
+        digit += 1;
+    }
+    table
+};
 
 /// Append a code point in UTF-8, surrogates in the same scheme.
 #[allow(clippy::cast_possible_truncation)] // each cast keeps the bits it is meant to keep

@@ -1,6 +1,6 @@
 //! The one-pass reader for envelopes exactly as they are written.
 
-use super::scan::{Number, number, string, word};
+use super::scan::{HEX, Number, number, string, word};
 use super::{MAX_LEVELS, Scratch, Shape, Sink, time};
 
 /// Why reading ended early.
@@ -244,32 +244,18 @@ fn base64_size(text: &[u8]) -> Option<usize> {
 
 /// The usual form: hexadecimal digits in groups of 8, 4, 4, 4 and 12.
 fn uuid(text: &[u8]) -> Option<u128> {
+    /// Where the sixteen pairs of digits stand.
+    const PAIRS: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
     let text: &[u8; 36] = text.try_into().ok()?;
-    let mut value = 0;
-    for (place, byte) in text.iter().enumerate() {
-        if let 8 | 13 | 18 | 23 = place {
-            if *byte != b'-' {
-                return None;
-            }
-        } else {
-            let digit = HEX[usize::from(*byte)];
-            if digit == NO_DIGIT {
-                return None;
-            }
-            value = value << 4 | u128::from(digit);
-        }
+    if [text[8], text[13], text[18], text[23]] != *b"----" {
+        return None;
     }
-    Some(value)
+    let mut all = 0;
+    let bytes = PAIRS.map(|at| {
+        let (high, low) = (HEX[usize::from(text[at])], HEX[usize::from(text[at + 1])]);
+        all |= high | low;
+        high << 4 | low
+    });
+    // Whatever is no digit sets bits that no digit has.
+    (all <= 0xf).then(|| u128::from_be_bytes(bytes))
 }
-
-const NO_DIGIT: u8 = 0xff;
-const HEX: [u8; 256] = {
-    let mut table = [NO_DIGIT; 256];
-    let mut digit = 0;
-    while digit < 16 {
-        table[b"0123456789abcdef"[digit as usize] as usize] = digit;
-        table[b"0123456789ABCDEF"[digit as usize] as usize] = digit;
-        digit += 1;
-    }
-    table
-};

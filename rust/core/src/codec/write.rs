@@ -2,6 +2,7 @@
 //!
 //! Who walks the values decides what is written; how it looks is decided here.
 
+use super::scan::plain_end;
 use super::time::{Date, DateTime};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -22,20 +23,14 @@ pub fn string<U: Copy + Into<u32>>(out: &mut Vec<u8>, units: &[U]) {
 pub fn ascii_string(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
     let mut from = 0;
-    for (at, byte) in text.iter().enumerate() {
-        if !is_plain(*byte) {
-            out.extend_from_slice(&text[from..at]);
-            escape(out, u32::from(*byte));
-            from = at + 1;
-        }
+    loop {
+        let end = plain_end(text, from);
+        out.extend_from_slice(&text[from..end]);
+        let Some(byte) = text.get(end) else { break };
+        escape(out, u32::from(*byte));
+        from = end + 1;
     }
-    out.extend_from_slice(&text[from..]);
     out.push(b'"');
-}
-
-#[inline]
-const fn is_plain(byte: u8) -> bool {
-    matches!(byte, 0x20..0x7f) && byte != b'"' && byte != b'\\'
 }
 
 #[inline]

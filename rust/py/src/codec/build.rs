@@ -10,7 +10,7 @@ use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDate, PyDateTime, PyDelta, PyString, PyTzInfo};
 use std::borrow::Cow;
-use std::slice;
+use std::{ptr, slice};
 
 /// Keys up to this many bytes are looked up in the cache.
 const CACHED_KEY: usize = 64;
@@ -75,23 +75,26 @@ impl<'py, 'b> Builder<'py, 'b> {
         }
     }
 
-    /// A container takes the last `count` values; `set` hands one over at its place.
+    /// A new list or tuple takes the last `count` values; `items` is where they go.
     #[inline]
     fn sequence(
         &mut self,
+        container: *mut PyObject,
+        items: *mut *mut PyObject,
         count: usize,
-        new: unsafe extern "C" fn(ffi::Py_ssize_t) -> *mut PyObject,
-        set: unsafe fn(*mut PyObject, ffi::Py_ssize_t, *mut PyObject),
     ) -> PyResult<()> {
-        // SAFETY: a new list or tuple of `count` free places, or null.
-        let container = unsafe { new(count.cast_signed()) };
         if container.is_null() {
             return Err(PyErr::fetch(self.py));
         }
         let first = self.values.len() - count;
-        for (place, value) in self.values.drain(first..).enumerate() {
-            // SAFETY: `place < count`, each place is set once, and the stack's reference moves into it.
-            unsafe { set(container, place.cast_signed(), value) };
+        if count > 0 {
+            // SAFETY: the container is new and has `count` free places; the references move from the stack into them, and
+            // the stack forgets them before anything else can happen.
+            unsafe {
+                let from = self.values.as_ptr().add(first);
+                items.copy_from_nonoverlapping(from, count);
+                self.values.set_len(first);
+            }
         }
         self.values.push(container);
         Ok(())
@@ -108,10 +111,11 @@ impl<'py, 'b> Builder<'py, 'b> {
         let first = self.values.len() - 2 * count;
         let mut result = 0;
         for pair in self.values[first..].chunks_exact(2) {
-            // SAFETY: three live objects; the dictionary takes references of its own, the stack gives its up. A key is a
-            // plain string and was put here by `key`, so that nothing but memory can fail and no foreign code runs.
-            unsafe {
-                result |= ffi::PyDict_SetItem(map, pair[0], pair[1]);
+            // SAFETY: three live objects; the dictionary takes references of its own, the stack gives its up below. A key
+            // is a plain string, so that nothing but memory can fail and no foreign code runs.
+            result = unsafe { ffi::PyDict_SetItem(map, pair[0], pair[1]) };
+            if result != 0 {
+                break;
             }
         }
         for value in self.values.drain(first..) {
@@ -270,8 +274,38 @@ impl Sink for Builder<'_, '_> {
     #[inline]
     fn end(&mut self, shape: Shape, count: usize) -> PyResult<()> {
         match shape {
-            Shape::List => self.sequence(count, ffi::PyList_New, set_in_list),
-            Shape::Tuple => self.sequence(count, ffi::PyTuple_New, set_in_tuple),
+            Shape::List => {
+                // SAFETY: plain constructor; a list keeps its items behind a pointer.
+                let (list, items) = unsafe {
+                    let list = ffi::PyList_New(count.cast_signed());
+                    let items = list.cast::<ffi::PyListObject>();
+                    (
+                        list,
+                        if list.is_null() {
+                            ptr::null_mut()
+                        } else {
+                            (*items).ob_item
+                        },
+                    )
+                };
+                self.sequence(list, items, count)
+            }
+            Shape::Tuple => {
+                // SAFETY: plain constructor; a tuple keeps its items at its end.
+                let (tuple, items) = unsafe {
+                    let tuple = ffi::PyTuple_New(count.cast_signed());
+                    let items = tuple.cast::<ffi::PyTupleObject>();
+                    (
+                        tuple,
+                        if tuple.is_null() {
+                            ptr::null_mut()
+                        } else {
+                            (&raw mut (*items).ob_item).cast()
+                        },
+                    )
+                };
+                self.sequence(tuple, items, count)
+            }
             Shape::Map => self.map(count),
             Shape::Batch => {
                 self.map(count)?;
@@ -282,16 +316,6 @@ impl Sink for Builder<'_, '_> {
             }
         }
     }
-}
-
-unsafe fn set_in_list(list: *mut PyObject, place: ffi::Py_ssize_t, value: *mut PyObject) {
-    // SAFETY: the caller gives a new list, a place inside it that is still free, and a reference of its own.
-    unsafe { ffi::PyList_SET_ITEM(list, place, value) };
-}
-
-unsafe fn set_in_tuple(tuple: *mut PyObject, place: ffi::Py_ssize_t, value: *mut PyObject) {
-    // SAFETY: as for lists.
-    unsafe { ffi::PyTuple_SET_ITEM(tuple, place, value) };
 }
 
 /// A new reference to the string of these ASCII bytes, or null and an exception.
@@ -316,8 +340,7 @@ fn cached(cache: &mut Cache, bytes: &[u8]) -> *mut PyObject {
 
 /// The bytes of a string.
 ///
-/// # Safety
-/// `string` is a live string of ASCII characters in the compact form, which all that `new_ascii` makes are.
+/// SAFETY: `string` must be a live string of ASCII characters in the compact form, which all that `new_ascii` makes are.
 #[inline]
 unsafe fn ascii_of<'a>(string: *mut PyObject) -> &'a [u8] {
     // SAFETY: the caller's promise; such a string is one byte per character.
@@ -345,16 +368,61 @@ pub(super) fn new_ascii(bytes: &[u8]) -> *mut PyObject {
 #[inline]
 fn new_string(text: Text<'_>) -> *mut PyObject {
     if text.ascii {
-        return new_ascii(text.bytes);
+        new_ascii(text.bytes)
+    } else {
+        new_wide(text.bytes)
+    }
+}
+
+/// A new string of anything: short ones by way of their code points, which spares Python two growing buffers.
+fn new_wide(bytes: &[u8]) -> *mut PyObject {
+    let mut points = [0_u32; 128];
+    if bytes.len() <= points.len() {
+        if let Some(count) = code_points(bytes, &mut points) {
+            // SAFETY: four bytes for each of `count` code points; Python copies them.
+            return unsafe {
+                ffi::PyUnicode_FromKindAndData(
+                    ffi::PyUnicode_4BYTE_KIND.cast_signed(),
+                    points.as_ptr().cast(),
+                    count.cast_signed(),
+                )
+            };
+        }
     }
     // SAFETY: a pointer and the size behind it; the handler is asked only about surrogates.
     unsafe {
         ffi::PyUnicode_DecodeUTF8(
-            text.bytes.as_ptr().cast(),
-            text.bytes.len().cast_signed(),
+            bytes.as_ptr().cast(),
+            bytes.len().cast_signed(),
             c"surrogatepass".as_ptr(),
         )
     }
+}
+
+/// The code points of UTF-8, surrogates included; none if a sequence is cut or stray.
+fn code_points(bytes: &[u8], points: &mut [u32; 128]) -> Option<usize> {
+    let (mut at, mut count) = (0, 0);
+    while let Some(&lead) = bytes.get(at) {
+        let (size, bits) = match lead {
+            0..0x80 => (1, lead),
+            0xc2..0xe0 => (2, lead & 0x1f),
+            0xe0..0xf0 => (3, lead & 0x0f),
+            0xf0..0xf5 => (4, lead & 0x07),
+            _ => return None,
+        };
+        let mut point = u32::from(bits);
+        for byte in bytes.get(at + 1..at + size)? {
+            if byte & 0xc0 != 0x80 {
+                return None;
+            }
+            point = point << 6 | u32::from(byte & 0x3f);
+        }
+        *points.get_mut(count)? = point;
+        at += size;
+        count += 1;
+    }
+    let last = points.get(..count)?.iter().max()?;
+    (*last < 0x11_0000).then_some(count)
 }
 
 /// The UTF-8 of a string, with surrogates in their three-byte form.

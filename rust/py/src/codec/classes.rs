@@ -146,8 +146,8 @@ pub(super) fn batch_from_plain<'py>(fields: &Bound<'py, PyAny>) -> PyResult<Boun
     let py = fields.py();
     let from_plain = || registered(py, |known| &known.from_plain);
     if from_plain().is_none() {
-        // The class registers itself where it is defined.
-        py.import("durable_execution_sdk.concurrency.models")?;
+        // Whoever writes batch results has this module, and it registers their class; a bare reader may not.
+        py.import("durable_execution_sdk.serdes")?;
     }
     let Some(known) = from_plain() else {
         let reason = "a batch result, but no class for them is registered";

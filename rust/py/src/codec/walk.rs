@@ -1,38 +1,20 @@
 //! Walks Python objects and writes them.
 
 use super::classes;
+use super::kinds::{Kind, described, kind};
 use super::scratch::Scratch;
 use crate::errors::CodecError;
 use durable_core::codec::time::{Date, DateTime};
 use durable_core::codec::{MAX_LEVELS, write};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::ffi;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{
-    PyByteArray, PyBytes, PyDate, PyDateAccess, PyDateTime, PyDict, PyList, PyMemoryView, PyString,
-    PyTimeAccess, PyTuple, PyType, PyTzInfo, PyTzInfoAccess,
+    PyBool, PyBytes, PyDate, PyDateAccess, PyDateTime, PyDict, PyFloat, PyInt, PyList, PyString,
+    PyTimeAccess, PyTuple, PyTzInfo, PyTzInfoAccess,
 };
-use pyo3::{intern, types};
 use std::slice;
-
-/// What a value is written as.
-#[derive(Clone, Copy, PartialEq)]
-enum Kind {
-    None,
-    Str,
-    Bool,
-    Int,
-    Float,
-    Bytes,
-    Uuid,
-    Decimal,
-    DateTime,
-    Date,
-    List,
-    Tuple,
-    Map,
-    Batch,
-}
 
 /// A container whose members are written one after the other.
 enum Frame<'py> {
@@ -278,83 +260,6 @@ fn too_deep(py: Python<'_>) -> PyErr {
     CodecError::raise(py, reason, None, None)
 }
 
-/// What a value is written as; an error if it has no form.
-#[inline]
-fn kind(value: &Bound<'_, PyAny>) -> PyResult<Kind> {
-    let class = value.get_type_ptr();
-    Ok(match class {
-        _ if class == &raw mut ffi::PyUnicode_Type => Kind::Str,
-        _ if class == &raw mut ffi::PyDict_Type => Kind::Map,
-        _ if class == &raw mut ffi::PyLong_Type => Kind::Int,
-        _ if class == &raw mut ffi::PyFloat_Type => Kind::Float,
-        _ if class == &raw mut ffi::PyBool_Type => Kind::Bool,
-        _ if class == &raw mut ffi::PyList_Type => Kind::List,
-        _ if class == &raw mut ffi::PyTuple_Type => Kind::Tuple,
-        _ if class == &raw mut ffi::PyBytes_Type => Kind::Bytes,
-        _ if value.is_none() => Kind::None,
-        _ => return other_kind(value),
-    })
-}
-
-/// Classes that are not known by their address, and subclasses, in the order of precedence of the official SDK 3.0.0.
-fn other_kind(value: &Bound<'_, PyAny>) -> PyResult<Kind> {
-    let py = value.py();
-    let decimal = classes::decimal(py)?;
-    let uuid = classes::Uuid::get(py)?.class.bind(py);
-    let class = value.get_type();
-    if class.is(decimal) {
-        return Ok(Kind::Decimal);
-    }
-    if class.is(uuid) {
-        return Ok(Kind::Uuid);
-    }
-    // `is_instance` also believes what `__class__` says, as Python's `isinstance` does.
-    let of = |class: Bound<'_, PyType>| value.is_instance(&class);
-    Ok(if of(py.get_type::<PyString>())? {
-        Kind::Str
-    } else if of(py.get_type::<types::PyInt>())? {
-        Kind::Int
-    } else if of(py.get_type::<types::PyFloat>())? {
-        Kind::Float
-    } else if of(py.get_type::<PyBytes>())?
-        || of(py.get_type::<PyByteArray>())?
-        || of(py.get_type::<PyMemoryView>())?
-    {
-        Kind::Bytes
-    } else if value.is_instance(uuid)? {
-        Kind::Uuid
-    } else if value.is_instance(decimal)? {
-        Kind::Decimal
-    } else if of(py.get_type::<PyDateTime>())? {
-        Kind::DateTime
-    } else if of(py.get_type::<PyDate>())? {
-        Kind::Date
-    } else if classes::batch_class(py).map_or(Ok(false), of)? {
-        Kind::Batch
-    } else if of(py.get_type::<PyList>())? {
-        Kind::List
-    } else if of(py.get_type::<PyTuple>())? {
-        Kind::Tuple
-    } else if of(py.get_type::<PyDict>())? {
-        Kind::Map
-    } else {
-        let reason = format!(
-            "a value of {} has no form in the default serdes; convert it, or configure a serdes of your own",
-            described(value)
-        );
-        return Err(CodecError::raise(py, reason, None, None));
-    })
-}
-
-/// The class of a value as a person would write it.
-fn described(value: &Bound<'_, PyAny>) -> String {
-    let class = value.get_type();
-    match class.fully_qualified_name() {
-        Ok(name) => format!("type `{name}`"),
-        Err(_) => "an unnamed type".to_owned(),
-    }
-}
-
 /// Write the payload of a value that JSON knows; false if it is none.
 fn scalar(kind: Kind, value: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<bool> {
     match kind {
@@ -408,7 +313,7 @@ fn string(value: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
 }
 
 fn integer(value: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
-    let number = value.cast::<types::PyInt>().map_err(|_| imitation(value))?;
+    let number = value.cast::<PyInt>().map_err(|_| imitation(value))?;
     let mut overflow = 0;
     // SAFETY: a live integer.
     let small = unsafe { ffi::PyLong_AsLongLongAndOverflow(number.as_ptr(), &raw mut overflow) };
@@ -436,9 +341,7 @@ fn integer(value: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
 }
 
 fn float(value: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
-    let number = value
-        .cast::<types::PyFloat>()
-        .map_err(|_| imitation(value))?;
+    let number = value.cast::<PyFloat>().map_err(|_| imitation(value))?;
     // SAFETY: a live float, or an instance of a subclass.
     write::float(out, unsafe { ffi::PyFloat_AS_DOUBLE(number.as_ptr()) });
     Ok(())
@@ -461,11 +364,11 @@ fn key(key: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
     out.push(b'"');
     if key.is_none() {
         out.extend_from_slice(b"null");
-    } else if key.is_instance_of::<types::PyBool>() {
+    } else if key.is_instance_of::<PyBool>() {
         out.extend_from_slice(if key.is_truthy()? { b"true" } else { b"false" });
-    } else if key.is_instance_of::<types::PyFloat>() {
+    } else if key.is_instance_of::<PyFloat>() {
         float(key, out)?;
-    } else if key.is_instance_of::<types::PyInt>() {
+    } else if key.is_instance_of::<PyInt>() {
         integer(key, out)?;
     } else {
         let reason = format!(

@@ -1,0 +1,48 @@
+"""`async def` bodies under a `def` handler: each runs to its end on an event loop of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from types import CoroutineType
+from typing import Any
+
+
+def settle(value: Any) -> Any:
+    """The value of a body; a coroutine of an `async def` body is run to its end first."""
+    return _run(value) if isinstance(value, CoroutineType) else value
+
+
+def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    import asyncio  # a quarter of the package's import, and most `def` handlers have no `async def` body
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        with asyncio.Runner() as runner:
+            return runner.run(coroutine)
+    return _run_beside(coroutine)
+
+
+def _run_beside(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """This thread runs a loop already (a notebook, a web server): a joined thread runs the body."""
+    import asyncio
+    import contextvars
+    import threading
+
+    outcome: list[Any] = []
+    context = contextvars.copy_context()
+
+    def run() -> None:
+        try:
+            with asyncio.Runner() as runner:
+                outcome.extend((runner.run(coroutine, context=context), None))
+        except BaseException as error:  # raised again in the thread that waits
+            outcome[:] = (None, error)
+
+    thread = threading.Thread(target=run, name="durable-body")
+    thread.start()
+    thread.join()
+    value, error = outcome
+    if error is not None:
+        raise error
+    return value

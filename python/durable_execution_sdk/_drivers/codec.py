@@ -1,0 +1,75 @@
+"""How the values of one operation are written and read."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from durable_execution_sdk._drivers.bodies import settle
+from durable_execution_sdk._drivers.state import ExecutionState
+from durable_execution_sdk._model.serdes import SerDesContext
+from durable_execution_sdk._model.updates import OperationIdentifier
+from durable_execution_sdk._operations.identity import describe
+from durable_execution_sdk._serdes.text import (
+    PAYLOAD_WARNING_BYTES,
+    check_payload,
+    checked_text,
+    serdes_failure,
+)
+
+_logger = logging.getLogger("durable_execution_sdk")
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """A serdes, applied for one operation. Its methods may be `async def`."""
+
+    serdes: Any
+    state: ExecutionState
+    identity: OperationIdentifier
+
+    def encode(self, value: Any) -> str | None:
+        """Write a value, or raise a serdes error."""
+        try:
+            text = settle(self.serdes.serialize(value, self._context()))
+        except Exception as error:
+            failure = serdes_failure("serialize", self.identity.operation_id, error)
+            if failure is error:
+                raise
+            raise failure from error
+        return checked_text(text, self.identity.operation_id)
+
+    def encode_to_send(self, value: Any) -> str | None:
+        """Write a value that goes to the service as it is, or raise a serdes error."""
+        text = self.encode(value)
+        self.require_sendable(text)
+        return text
+
+    def require_sendable(self, text: str | None) -> None:
+        """Refuse what is too long for the service, warn of what may be."""
+        if text is None or len(text) * 4 <= PAYLOAD_WARNING_BYTES:
+            return
+        size = check_payload(text, describe(self.identity))
+        if size > PAYLOAD_WARNING_BYTES:
+            _logger.warning(
+                "The payload of %s has %d bytes; the service may refuse more than %d.",
+                describe(self.identity),
+                size,
+                PAYLOAD_WARNING_BYTES,
+            )
+
+    def decode(self, text: str | None) -> Any:
+        """Read a value, or raise a serdes error; no text is the value None."""
+        if text is None:
+            return None
+        try:
+            return settle(self.serdes.deserialize(text, self._context()))
+        except Exception as error:
+            failure = serdes_failure("deserialize", self.identity.operation_id, error)
+            if failure is error:
+                raise
+            raise failure from error
+
+    def _context(self) -> SerDesContext:
+        return SerDesContext(self.identity.operation_id, self.state.durable_execution_arn)

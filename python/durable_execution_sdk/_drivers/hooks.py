@@ -1,0 +1,66 @@
+"""Where plugins look in. The drivers call these at fixed points; without plugins there is no object and no call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from durable_execution_sdk._core import Journal, Record
+from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate
+
+
+@dataclass(frozen=True, slots=True)
+class InvocationFacts:
+    """What is known of an invocation before user code runs."""
+
+    arn: str
+    event_input: Any
+    is_first: bool
+    execution: Record | None
+    updated_operation_ids: Sequence[str]
+    journal: Journal
+    lambda_context: Any
+
+
+class Hooks(Protocol):
+    """The plugins of one invocation. No method raises, except for what ends the process."""
+
+    def invocation_started(self) -> None:
+        """On the handler's thread, before user code; no request has been sent yet."""
+
+    def invocation_ended(self, output: Mapping[str, Any] | None, error: BaseException | None) -> None:
+        """On the handler's thread, after everything is acknowledged: the output, or what is about to be raised."""
+
+    def around_invocation(self) -> AbstractContextManager[None]:
+        """Entered around the handler."""
+
+    def operation_met(self, record: Record) -> None:
+        """The code has reached an operation that is recorded; called before anything is decided about it."""
+
+    def operation_starting(self, update: OperationUpdate) -> None:
+        """A START is about to be queued."""
+
+    def operation_ended(self, operation_id: str) -> None:
+        """The code is about to take the terminal result of an operation; its record is acknowledged."""
+
+    def scope_ended(self, identity: OperationIdentifier, error: Exception | None, replayed: bool) -> None:
+        """A context that records nothing now (virtual, or re-entered for its children) has ended."""
+
+    def around_body(
+        self, identity: OperationIdentifier, attempt: int | None, reconstruct: bool
+    ) -> AbstractContextManager[None]:
+        """Entered around a body, on the thread that runs it; sees by the exception how it ended."""
+
+    def records_changed(self, operation_ids: Sequence[str]) -> None:
+        """A checkpoint answer was merged; called by whoever sent the request, before the waiters wake."""
+
+    def trace_header(self, identity: OperationIdentifier, function_name: str) -> str | None:
+        """Trace metadata for a new invoke."""
+
+    def log_fields(self) -> Mapping[str, object]:
+        """Extra fields for log records; those of the caller win."""
+
+    def branch_context(self) -> AbstractContextManager[None]:
+        """Entered on a pool thread around a branch, in a copy of the coordinator's contextvars."""

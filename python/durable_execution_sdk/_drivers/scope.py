@@ -1,0 +1,166 @@
+"""What a context is to the operations made in it: ids, replay flag, lane, serdes, logger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self
+
+from durable_execution_sdk._core import MISS, Scope
+from durable_execution_sdk._drivers.bodies import settle
+from durable_execution_sdk._drivers.logger import ROOT_LOGGER, Logger, LogInfo
+from durable_execution_sdk._drivers.state import ExecutionState
+from durable_execution_sdk._drivers.strand import Strand
+from durable_execution_sdk._model.contexts import LoggerInterface
+from durable_execution_sdk._model.homes import public
+from durable_execution_sdk._model.updates import OperationIdentifier
+
+
+def _no_lane(name: str | None) -> Any:
+    return MISS
+
+
+@public("context")
+@dataclass(frozen=True)
+class ExecutionContext:
+    """Read-only facts about the execution, reached as `ctx.execution_context`."""
+
+    durable_execution_arn: str
+
+
+class OperationScope:
+    """Where operations are made. `DurableContext` adds the operations.
+
+    The lane (`_lane_...`) answers from the record of a finished operation, or says `MISS`. It is closed where its
+    answer could differ: with plugins, with a default serdes, and once the strand has ended.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_lane_child",
+        "_lane_condition",
+        "_lane_invoke",
+        "_lane_step",
+        "_lane_wait",
+        "_log_during_replay",
+        "_log_target",
+        "_logger",
+        "callback_serdes",
+        "default_serdes",
+        "execution_context",
+        "lambda_context",
+        "parent",
+        "scope",
+        "state",
+        "strand",
+    )
+
+    def __init__(
+        self,
+        state: ExecutionState,
+        scope: Scope,
+        lambda_context: Any,
+        execution_context: ExecutionContext,
+        *,
+        parent: OperationScope | None = None,
+        strand: Strand | None = None,
+    ) -> None:
+        self.state = state
+        self.execution_context = execution_context
+        self.lambda_context = lambda_context
+        self.scope = scope
+        self.parent = parent
+        self.strand = Strand() if strand is None else strand
+        self._logger: Logger | None = None
+        if parent is None:
+            self.default_serdes: Any = None
+            self.callback_serdes: Any = None
+            self._log_target: LoggerInterface = ROOT_LOGGER
+            self._log_during_replay = False
+        else:
+            self.default_serdes = parent.default_serdes
+            self.callback_serdes = parent.callback_serdes
+            self._log_target = parent._log_target
+            self._log_during_replay = parent._log_during_replay
+        if state.hooks is None and self.default_serdes is None:
+            self._lane_step = scope.replay_step
+            self._lane_wait = scope.replay_wait
+            self._lane_child = scope.replay_child
+            self._lane_invoke = scope.replay_invoke
+            self._lane_condition = scope.replay_condition
+        else:
+            self.close_lane()
+
+    def create_child_context(
+        self,
+        operation_id: str,
+        *,
+        is_virtual: bool = False,
+        replaying: bool | None = None,
+        strand: Strand | None = None,
+    ) -> Self:
+        """A context for the operations inside `operation_id`; used by the operations themselves, not by users.
+
+        Args:
+            operation_id: Prefix of the ids in it.
+            is_virtual: Its operations name this context's parent as theirs.
+            replaying: Default: whether this context is.
+            strand: The line of code that runs in it, for branches; default: that of this context.
+        """
+        parent_id = self.scope.parent_id if is_virtual else operation_id
+        flag = self.scope.replaying if replaying is None else replaying
+        return type(self)(
+            self.state,
+            self.state.journal.scope(operation_id, parent_id, flag),
+            self.lambda_context,
+            self.execution_context,
+            parent=self,
+            strand=self.strand if strand is None else strand,
+        )
+
+    # --- logging ---
+
+    @property
+    def logger(self) -> Logger:
+        """Logs with the execution's ARN and the context's id as `extra`; silent during replay."""
+        if self._logger is None:
+            scope = self.scope
+            info = LogInfo(self.state, scope.parent_id)
+            aloud = self._log_during_replay
+            self._logger = Logger.from_log_info(self._log_target, info, lambda: scope.replaying and not aloud)
+        return self._logger
+
+    def set_logger(self, new_logger: LoggerInterface) -> None:
+        """Log to `new_logger` from now on, in this context and in those created in it later."""
+        self._log_target = new_logger
+        self._logger = None
+
+    def configure_logger(self, custom_logger: LoggerInterface | None = None, mode_aware: bool | None = None) -> None:
+        """Change where this context, and those created in it later, log to, and whether replays are silent.
+
+        Args:
+            custom_logger: Receives the records; None leaves it as it is.
+            mode_aware: False logs during replay too, True does not; None leaves it as it is (default: True).
+        """
+        if custom_logger is not None:
+            self._log_target = custom_logger
+        if mode_aware is not None:
+            self._log_during_replay = not mode_aware
+        self._logger = None
+
+    # --- for the drivers ---
+
+    def run_body(self, func: Callable[[Self], Any]) -> Any:
+        """Call a body with this context; a signal that it swallowed is raised again."""
+        value = settle(func(self))
+        if self.strand.signal is not None:
+            raise self.strand.signal
+        return value
+
+    def close_lane(self) -> None:
+        """Have every operation go the long way from now on."""
+        self._lane_step = self._lane_wait = self._lane_child = self._lane_invoke = self._lane_condition = _no_lane
+
+    def operation_logger(self, identity: OperationIdentifier, attempt: int) -> Logger:
+        """The logger for a body."""
+        return self.logger.with_log_info(LogInfo.from_operation_identifier(self.state, identity, attempt))

@@ -1,0 +1,126 @@
+"""What all contexts of one invocation share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from durable_execution_sdk._core import Journal, Record
+from durable_execution_sdk._drivers.commit import GroupCommit
+from durable_execution_sdk._drivers.hooks import Hooks
+from durable_execution_sdk._drivers.ports import Clock
+from durable_execution_sdk._model.homes import public
+from durable_execution_sdk._model.signals import SuspendExecution, TimedSuspendExecution
+from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate
+from durable_execution_sdk._operations.identity import require_same
+
+GUARD_BAND_MS = 2_000
+"""No user code starts when the Lambda deadline is nearer than this, or than a tenth of the time given if less."""
+
+
+@public("state")
+class ExecutionState:
+    """One invocation's history, outbox, clock and plugins. Shared by all its contexts and threads."""
+
+    __slots__ = (
+        "_band_ms",
+        "_cleanups",
+        "_remaining_ms",
+        "clock",
+        "commit",
+        "durable_execution_arn",
+        "hooks",
+        "journal",
+        "out_of_time",
+    )
+
+    def __init__(
+        self, arn: str, journal: Journal, commit: GroupCommit, clock: Clock, hooks: Hooks | None, lambda_context: Any
+    ) -> None:
+        self.durable_execution_arn = arn
+        self.journal = journal
+        self.commit = commit
+        self.clock = clock
+        self.hooks = hooks
+        self.out_of_time = False
+        self._cleanups: list[Callable[[], None]] = []
+        self._remaining_ms: Callable[[], Any] | None = getattr(lambda_context, "get_remaining_time_in_millis", None)
+        self._band_ms = 0.0
+        given = self._time_left_ms()
+        if given is None or given <= 0:
+            self._remaining_ms = None
+        else:
+            self._band_ms = min(GUARD_BAND_MS, given / 10)
+
+    # --- records ---
+
+    def recall(self, identity: OperationIdentifier, position: int | None = None) -> Record | None:
+        """What is recorded at this place, after checking that the code attempts the same."""
+        record = self.journal.find(identity.operation_id)
+        if record is not None:
+            require_same(identity, record, position)
+            if self.hooks is not None:
+                self.hooks.operation_met(record)
+        return record
+
+    def announce(self, update: OperationUpdate, *, confirm: bool) -> None:
+        """Queue a START; `confirm`: until it is acknowledged."""
+        if self.hooks is not None:
+            self.hooks.operation_starting(update)
+        if confirm:
+            self.commit.commit(update)
+        else:
+            self.commit.submit(update)
+
+    # --- the deadline ---
+
+    def require_time(self) -> None:
+        """Called before user code starts.
+
+        Raises:
+            SuspendExecution: The Lambda deadline is too near.
+        """
+        if self._remaining_ms is None:
+            return
+        left = self._time_left_ms()
+        if left is not None and left <= self._band_ms:
+            self.out_of_time = True
+            raise SuspendExecution(f"{left} ms before the Lambda deadline: no user code is started any more")
+
+    def _time_left_ms(self) -> float | None:
+        if self._remaining_ms is None:
+            return None
+        try:
+            left = self._remaining_ms()
+        except Exception:  # a context object that cannot tell the time has no deadline
+            return None
+        return left if isinstance(left, int | float) and not isinstance(left, bool) else None
+
+    # --- the end ---
+
+    def at_end(self, cleanup: Callable[[], None]) -> None:
+        """Have something done when user code has ended, before the last updates are sent (joining threads)."""
+        self._cleanups.append(cleanup)
+
+    def clean_up(self) -> None:
+        """Run what was registered, last first, until nothing new is."""
+        while self._cleanups:
+            self._cleanups.pop()()
+
+    def is_something_pending(self) -> bool:
+        """Whether the service will have news for this execution by itself."""
+        return any(
+            record.status == ("PENDING" if record.operation_type == "STEP" else "STARTED")
+            and record.operation_type in _SERVICE_ENDS
+            for record in self.journal.records()
+        )
+
+
+_SERVICE_ENDS = frozenset({"STEP", "WAIT", "CALLBACK", "CHAINED_INVOKE"})
+
+
+def park(due_ms: int | None, what: str) -> NoReturn:
+    """Suspend until `due_ms`, or until the service has news."""
+    if due_ms is None:
+        raise SuspendExecution(f"{what} is waiting")
+    raise TimedSuspendExecution(f"{what} is waiting until {due_ms} ms since the epoch", due_ms / 1000)

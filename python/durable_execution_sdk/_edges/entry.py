@@ -1,0 +1,144 @@
+"""The decorator: where a handler, the driver and the service meet."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, overload
+
+from durable_execution_sdk._drivers.context import DurableContext
+from durable_execution_sdk._drivers.invocation import DurableFunction
+from durable_execution_sdk._drivers.ports import Transport
+from durable_execution_sdk._edges.transports import TransportName, choose_transport, open_call
+from durable_execution_sdk._model.homes import public
+from durable_execution_sdk._model.service import DurableServiceClient
+
+if TYPE_CHECKING:
+    # Stubs, installed for development only; without them the annotation is Any.
+    from mypy_boto3_lambda import LambdaClient as Boto3LambdaClient
+
+Handler: TypeAlias = Callable[[Any, DurableContext], Any]
+
+
+class LambdaHandler(Protocol):
+    """A decorated handler: Lambda calls it, tools reach the function behind it through `__durable__`."""
+
+    __durable__: DurableFunction
+
+    def __call__(self, event: Any, context: Any, /) -> dict[str, Any]:
+        """Run one invocation."""
+
+
+@public("execution")
+@dataclass(frozen=True)
+class DurableExecutionConfig:
+    """What `durable_execution` takes as keywords, as one object.
+
+    Attributes:
+        boto3_client: A boto3 Lambda client to use instead of the default one.
+        durable_execution_client: A client of your own in place of Lambda's.
+        transport: `"boto3"`, `"light"`, or a transport of your own. At most one of the three may be given.
+        plugins: Factories of instrumentation plugins.
+    """
+
+    boto3_client: Any = None
+    durable_execution_client: DurableServiceClient | None = None
+    transport: TransportName | Transport | None = None
+    plugins: Sequence[Any] | None = None
+
+
+@overload
+def durable_execution(
+    func: Handler,
+    *,
+    boto3_client: Boto3LambdaClient | None = None,
+    plugins: Sequence[Any] | None = None,
+    durable_execution_client: DurableServiceClient | None = None,
+    transport: TransportName | Transport | None = None,
+    config: DurableExecutionConfig | None = None,
+) -> LambdaHandler: ...
+@overload
+def durable_execution(
+    func: None = None,
+    *,
+    boto3_client: Boto3LambdaClient | None = None,
+    plugins: Sequence[Any] | None = None,
+    durable_execution_client: DurableServiceClient | None = None,
+    transport: TransportName | Transport | None = None,
+    config: DurableExecutionConfig | None = None,
+) -> Callable[[Handler], LambdaHandler]: ...
+@public("execution")
+def durable_execution(
+    func: Handler | None = None,
+    *,
+    boto3_client: Boto3LambdaClient | None = None,
+    plugins: Sequence[Any] | None = None,
+    durable_execution_client: DurableServiceClient | None = None,
+    transport: TransportName | Transport | None = None,
+    config: DurableExecutionConfig | None = None,
+) -> LambdaHandler | Callable[[Handler], LambdaHandler]:
+    """Make a function a durable Lambda handler.
+
+    The function is called with the execution's input and a `DurableContext`. It runs again from the top in every
+    invocation of the execution; finished operations return what is recorded.
+
+    Args:
+        func: The handler; with it the decorator is used bare, without it it is called.
+        boto3_client: A boto3 Lambda client to use. Default: one per process, made when it is first needed.
+        plugins: Factories of instrumentation plugins, called once per invocation.
+        durable_execution_client: A client of your own in place of Lambda's.
+        transport: `"boto3"` (default), `"light"` (no service model, faster cold start), or a transport of your own.
+        config: The same as one object; keywords win.
+
+    Returns:
+        What to name as handler in the Lambda function's configuration: it takes the event and Lambda's context, and
+        returns the outcome as the service expects it.
+
+    Raises:
+        ValidationError: More than one way to reach the service is given.
+
+    Example:
+        >>> from durable_execution_sdk import durable_execution
+        >>> @durable_execution
+        ... def handler(event, ctx):
+        ...     return ctx.step(lambda step: 6 * 7, name="answer")
+    """
+    config = config or DurableExecutionConfig()
+    chosen = choose_transport(
+        boto3_client=boto3_client or config.boto3_client,
+        durable_execution_client=durable_execution_client or config.durable_execution_client,
+        transport=transport or config.transport,
+    )
+
+    def decorate(handler: Handler) -> LambdaHandler:
+        return _lambda_handler(handler, chosen)
+
+    return decorate if func is None else decorate(func)
+
+
+@public("execution")
+def with_durable_execution(handler: Handler, config: DurableExecutionConfig | None = None) -> LambdaHandler:
+    """`durable_execution` as a plain function.
+
+    Args:
+        handler: The handler.
+        config: Clients and plugins.
+
+    Example:
+        >>> from durable_execution_sdk.execution import with_durable_execution
+        >>> handler = with_durable_execution(lambda event, ctx: event)
+    """
+    return durable_execution(handler, config=config)
+
+
+def _lambda_handler(handler: Handler, transport: Transport) -> LambdaHandler:
+    durable = DurableFunction(handler)
+
+    @functools.wraps(handler)
+    def invoke(event: Any, context: Any) -> dict[str, Any]:
+        opened, over = open_call(event, transport)
+        return durable.invoke(opened, context, over)
+
+    invoke.__durable__ = durable  # type: ignore[attr-defined]  # functions take attributes
+    return invoke  # type: ignore[return-value]  # it has the attribute now

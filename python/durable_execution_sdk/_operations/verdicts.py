@@ -1,0 +1,105 @@
+"""What an operation can decide: small frozen values that the drivers turn into effects.
+
+Three shapes of operation share them, and each shape has one union:
+
+- backend-only (wait, invoke, callback): `Found | Announce` on the way in, `Found` once the START is acknowledged;
+- attempt with user code (step, condition): `Found | Attempt | Interrupted` on the way in, `Settled` after the body;
+- scope (child contexts and everything built on them): `Found | Enter` on the way in, `Settled` after the body.
+
+A verdict never holds user code, and deciding never calls any: bodies, serdes and strategies are run by the driver,
+which passes their outcome in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from durable_execution_sdk._model.updates import OperationUpdate
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """The operation has its result: decode `payload` and hand it over; None is the value None."""
+
+    payload: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Throw:
+    """The operation has failed: raise `error`, which is built from the record alone."""
+
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """Nothing to do until `due_ms` (epoch milliseconds), or until the service has news if that is None."""
+
+    due_ms: int | None
+
+
+Found: TypeAlias = Deliver | Throw | Park
+"""What a record says by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Not recorded yet: the START must be acknowledged, then the record is looked at again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Run the body once.
+
+    `announce` is the START to queue first (None: it is recorded already), `confirm` whether the body must wait until
+    that is acknowledged. `state` is the state that an earlier condition check recorded.
+    """
+
+    number: int
+    announce: OperationUpdate | None
+    confirm: bool = False
+    state: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """An at-most-once attempt was started and nobody knows its end: the retry strategy hears of `error`."""
+
+    number: int
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """Run the body of a scope; `reconstruct` if it is recorded as finished and only its children are."""
+
+    announce: OperationUpdate | None
+    reconstruct: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The body has ended: have `update` acknowledged (None: nothing is recorded), then act on `then`."""
+
+    update: OperationUpdate | None
+    then: Found
+
+
+@dataclass(frozen=True, slots=True)
+class Escape:
+    """The error is not the operation's: nothing is recorded and it passes on as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condemn:
+    """The error is final: the operation fails with it, no strategy is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Consult:
+    """The retry strategy decides."""
+
+
+Judgement: TypeAlias = Escape | Condemn | Consult
+"""What becomes of an exception that a body, a serdes or a strategy raised."""
