@@ -37,9 +37,7 @@ setup: $(CORE) ## an environment in .venv with every dependency and the extensio
 build: setup ## the extension, again if its sources changed
 
 $(BIN)/python: | tools/find-python
-	python="$(PYTHON)"; [ -n "$$python" ] || python=$$(tools/find-python)
-	echo "Making $(VENV) with $$("$$python" --version) ($$python)"
-	"$$python" -m venv --clear $(VENV)
+	python="$(PYTHON)"; python=$${python:-$$(tools/find-python)}; "$$python" -m venv --clear $(VENV)
 
 $(DEPS): pyproject.toml tools/dependencies.py | $(BIN)/python
 	@command -v cargo >/dev/null || { echo "Rust is missing: see https://rustup.rs" >&2; exit 1; }
