@@ -10,6 +10,7 @@ from durable_execution_sdk._drivers.calls import Callback
 from durable_execution_sdk._drivers.context import DurableContext
 from durable_execution_sdk._drivers.scope import ExecutionContext
 from durable_execution_sdk._drivers.state import ExecutionState
+from durable_execution_sdk._model.annotations import ReplayStatus
 from durable_execution_sdk._model.config import (
     CallbackConfig,
     ChildConfig,
@@ -36,6 +37,7 @@ __all__ = [
     "MapConfig",
     "ParallelBranch",
     "ParallelConfig",
+    "ReplayStatus",
     "StepConfig",
     "StepContext",
     "WaitForCallbackConfig",
