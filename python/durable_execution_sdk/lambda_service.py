@@ -10,7 +10,11 @@ from durable_execution_sdk._model.enums import (
     OperationType,
 )
 from durable_execution_sdk._model.errors import ErrorObject
-from durable_execution_sdk._model.service import DurableExecutionClient, DurableServiceClient
+from durable_execution_sdk._model.service import (
+    AsyncDurableServiceClient,
+    DurableExecutionClient,
+    DurableServiceClient,
+)
 from durable_execution_sdk._model.updates import (
     CallbackOptions,
     ChainedInvokeOptions,
@@ -38,6 +42,7 @@ from durable_execution_sdk._model.wire import (
 )
 
 __all__ = [
+    "AsyncDurableServiceClient",
     "CallbackDetails",
     "CallbackOptions",
     "CallbackTimeoutType",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from durable_execution_sdk._core import Request
+from durable_execution_sdk._edges.awaiting import OwnLoop
 from durable_execution_sdk._edges.aws import default_client
 from durable_execution_sdk._model.api_errors import (
     BotoClientError,
@@ -15,15 +16,13 @@ from durable_execution_sdk._model.api_errors import (
     is_durable_execution_client_error,
 )
 from durable_execution_sdk._model.homes import public
-from durable_execution_sdk._model.service import DurableServiceClient
+from durable_execution_sdk._model.service import AsyncDurableServiceClient, DurableServiceClient
 from durable_execution_sdk._model.updates import OperationUpdate
 from durable_execution_sdk._model.wire import CheckpointOutput, StateOutput
 
 if TYPE_CHECKING:
     # Stubs, installed for development only; without them the annotation is Any.
     from mypy_boto3_lambda import LambdaClient as Boto3LambdaClient
-
-_T = TypeVar("_T")
 
 
 @public("lambda_service")
@@ -133,16 +132,17 @@ DurableExecutionApiClient = LambdaClient
 
 
 class ClientTransport:
-    """A `Transport` over any `DurableServiceClient`."""
+    """A `Transport` over any `DurableServiceClient` or `AsyncDurableServiceClient`."""
 
-    __slots__ = ("_client",)
+    __slots__ = ("_client", "_loop")
 
-    def __init__(self, client: DurableServiceClient) -> None:
+    def __init__(self, client: DurableServiceClient | AsyncDurableServiceClient) -> None:
         self._client = client
+        self._loop = OwnLoop()
 
     def checkpoint(self, arn: str, request: Request) -> Mapping[str, Any]:
         """Hand the batch to the client; its own exceptions pass, unless they say how far they reach."""
-        output = _classified(
+        output: CheckpointOutput = self._answer(
             CheckpointError,
             lambda: self._client.checkpoint(
                 durable_execution_arn=arn,
@@ -159,7 +159,7 @@ class ClientTransport:
 
     def fetch_state(self, arn: str, token: str, marker: str, max_items: int) -> Mapping[str, Any]:
         """Read one page through the client."""
-        output = _classified(
+        output: StateOutput = self._answer(
             GetExecutionStateError,
             lambda: self._client.get_execution_state(
                 durable_execution_arn=arn, checkpoint_token=token, next_marker=marker, max_items=max_items
@@ -167,16 +167,15 @@ class ClientTransport:
         )
         return _page(output.operations, output.next_marker)
 
-
-def _classified(error_class: type[BotoClientError], call: Callable[[], _T]) -> _T:
-    try:
-        return call()
-    except Exception as error:
-        if not is_durable_execution_client_error(error):
-            raise
-        scope: Any = getattr(error, "scope")  # noqa: B009  # structural: any class may carry it
-        category = DurableApiErrorCategory(getattr(scope, "value", scope))
-        raise error_class(str(error), error_category=category) from error
+    def _answer(self, error_class: type[BotoClientError], call: Callable[[], Any]) -> Any:
+        try:
+            return self._loop.value(call())
+        except Exception as error:
+            if not is_durable_execution_client_error(error):
+                raise
+            scope: Any = getattr(error, "scope")  # noqa: B009  # structural: any class may carry it
+            category = DurableApiErrorCategory(getattr(scope, "value", scope))
+            raise error_class(str(error), error_category=category) from error
 
 
 def _page(operations: list[Any], marker: str | None) -> dict[str, Any]:

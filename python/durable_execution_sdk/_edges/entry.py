@@ -12,7 +12,7 @@ from durable_execution_sdk._drivers.invocation import DurableFunction
 from durable_execution_sdk._drivers.ports import Transport
 from durable_execution_sdk._edges.transports import TransportName, choose_transport, open_call
 from durable_execution_sdk._model.homes import public
-from durable_execution_sdk._model.service import DurableServiceClient
+from durable_execution_sdk._model.service import AsyncDurableServiceClient, DurableServiceClient
 
 if TYPE_CHECKING:
     # Stubs, installed for development only; without them the annotation is Any.
@@ -43,7 +43,7 @@ class DurableExecutionConfig:
     """
 
     boto3_client: Any = None
-    durable_execution_client: DurableServiceClient | None = None
+    durable_execution_client: DurableServiceClient | AsyncDurableServiceClient | None = None
     transport: TransportName | Transport | None = None
     plugins: Sequence[Any] | None = None
 
@@ -54,7 +54,7 @@ def durable_execution(
     *,
     boto3_client: Boto3LambdaClient | None = None,
     plugins: Sequence[Any] | None = None,
-    durable_execution_client: DurableServiceClient | None = None,
+    durable_execution_client: DurableServiceClient | AsyncDurableServiceClient | None = None,
     transport: TransportName | Transport | None = None,
     config: DurableExecutionConfig | None = None,
 ) -> LambdaHandler: ...
@@ -64,7 +64,7 @@ def durable_execution(
     *,
     boto3_client: Boto3LambdaClient | None = None,
     plugins: Sequence[Any] | None = None,
-    durable_execution_client: DurableServiceClient | None = None,
+    durable_execution_client: DurableServiceClient | AsyncDurableServiceClient | None = None,
     transport: TransportName | Transport | None = None,
     config: DurableExecutionConfig | None = None,
 ) -> Callable[[Handler], LambdaHandler]: ...
@@ -74,7 +74,7 @@ def durable_execution(
     *,
     boto3_client: Boto3LambdaClient | None = None,
     plugins: Sequence[Any] | None = None,
-    durable_execution_client: DurableServiceClient | None = None,
+    durable_execution_client: DurableServiceClient | AsyncDurableServiceClient | None = None,
     transport: TransportName | Transport | None = None,
     config: DurableExecutionConfig | None = None,
 ) -> LambdaHandler | Callable[[Handler], LambdaHandler]:

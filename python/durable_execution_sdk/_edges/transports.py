@@ -10,7 +10,7 @@ from durable_execution_sdk._edges.aws import BotoTransport
 from durable_execution_sdk._edges.clients import ClientTransport, LambdaClient
 from durable_execution_sdk._model.errors import ValidationError
 from durable_execution_sdk._model.invocation import DurableExecutionInvocationInputWithClient
-from durable_execution_sdk._model.service import DurableServiceClient
+from durable_execution_sdk._model.service import AsyncDurableServiceClient, DurableServiceClient
 
 if TYPE_CHECKING:
     # Stubs, installed for development only; without them the annotation is Any.
@@ -25,14 +25,14 @@ TransportName = Literal["boto3", "light"]
 def choose_transport(
     *,
     boto3_client: Boto3LambdaClient | None = None,
-    durable_execution_client: DurableServiceClient | None = None,
+    durable_execution_client: DurableServiceClient | AsyncDurableServiceClient | None = None,
     transport: TransportName | Transport | None = None,
 ) -> Transport:
     """The transport for what a handler was decorated with; at most one may be given. No client is made yet.
 
     Args:
         boto3_client: A boto3 Lambda client, used as it is.
-        durable_execution_client: A service client of the user's.
+        durable_execution_client: A service client of the user's, `def` or `async def`.
         transport: `"boto3"`, `"light"`, or a `Transport`. None: what the environment variable
             `DURABLE_EXECUTION_TRANSPORT` names, else `"boto3"`.
 
@@ -70,7 +70,7 @@ def _named(name: str, origin: str) -> Transport:
     raise ValidationError(f'{origin} is {name!r}; it may be "boto3" or "light".')
 
 
-def transport_over(client: DurableServiceClient) -> Transport:
+def transport_over(client: DurableServiceClient | AsyncDurableServiceClient) -> Transport:
     """A transport over a service client of the user's."""
     if type(client) is LambdaClient:
         return BotoTransport(client.own_client)  # our own: bodies need not pass through its dataclasses

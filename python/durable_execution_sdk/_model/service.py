@@ -40,4 +40,33 @@ class DurableServiceClient(Protocol):
         ...
 
 
+@public("lambda_service")
+class AsyncDurableServiceClient(Protocol):
+    """A `DurableServiceClient` whose methods are `async def`; taken wherever a handler takes the other.
+
+    Its coroutines run on one event loop that is theirs, one at a time, so sessions and sockets that they keep stay
+    usable; nothing of it runs between calls.
+    """
+
+    async def checkpoint(
+        self,
+        durable_execution_arn: str,
+        checkpoint_token: str,
+        updates: list[OperationUpdate],
+        client_token: str | None,
+    ) -> CheckpointOutput:
+        """Write a batch of updates, all or none; a repeated `client_token` gets the earlier answer."""
+        ...
+
+    async def get_execution_state(
+        self,
+        durable_execution_arn: str,
+        checkpoint_token: str,
+        next_marker: str,
+        max_items: int = 1000,
+    ) -> StateOutput:
+        """Read one page of operations."""
+        ...
+
+
 DurableExecutionClient = DurableServiceClient
