@@ -7,6 +7,7 @@ invocation, or lose an answer, at any request.
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -44,6 +45,15 @@ class LambdaContext:
 
     def get_remaining_time_in_millis(self) -> int:
         return self._remaining_ms()
+
+
+def _as_boto3(value: Any, field: str = "") -> Any:
+    """An answer as boto3 parses it: timestamps are datetimes."""
+    if isinstance(value, dict):
+        return {key: _as_boto3(member, key) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_as_boto3(member) for member in value]
+    return datetime.datetime.fromtimestamp(value, datetime.UTC) if field.endswith("Timestamp") else value
 
 
 _TERMINAL = {"SUCCEEDED", "FAILED", "CANCELLED", "TIMED_OUT", "STOPPED"}
@@ -226,7 +236,7 @@ class FakeService:
         return f"token-{self._sequence}"
 
     def _answer(self, answer: dict[str, Any]) -> bytes | Mapping[str, Any]:
-        return json.dumps(answer).encode() if self._raw else answer
+        return json.dumps(answer).encode() if self._raw else _as_boto3(answer)
 
     def _validate(self, updates: list[dict[str, Any]]) -> None:
         started: dict[str, str | None] = {}
@@ -262,7 +272,8 @@ class FakeService:
         now = self.clock.time_ms
         match action:
             case "START":
-                op.update(Status="STARTED", DueMs=None, Payload=None, Error=None)
+                # A condition's state is kept: a service that clears it here loses it if the process dies in the check.
+                op.update(Status="STARTED", DueMs=None, Error=None)
                 if kind == "WAIT":
                     op["DueMs"] = op["ScheduledMs"] = now + update["WaitOptions"]["WaitSeconds"] * 1000
                 elif kind == "CALLBACK":
