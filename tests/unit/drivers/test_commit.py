@@ -1,0 +1,229 @@
+"""Group commit: who sends what, and what everybody else learns of it."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import pytest
+
+from durable_execution_sdk._core import Journal
+from durable_execution_sdk._drivers.commit import GroupCommit
+from durable_execution_sdk._model.enums import OperationAction, OperationSubType, OperationType
+from durable_execution_sdk._model.signals import BackgroundThreadError, OrphanedChildException, SuspendExecution
+from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate
+from tests.support.fake_service import ARN
+
+
+def step(key, parent=None):
+    identity = OperationIdentifier(key, OperationSubType.STEP.value, parent, key, operation_type=OperationType.STEP)
+    return OperationUpdate.create_step_succeed(identity, "1")
+
+
+def context(key, action):
+    kind = OperationType.CONTEXT
+    identity = OperationIdentifier(key, OperationSubType.RUN_IN_CHILD_CONTEXT.value, None, key, operation_type=kind)
+    return OperationUpdate.about(identity, kind, action)
+
+
+class Gate:
+    """A transport whose answers wait until a test lets them go."""
+
+    def __init__(self, *answers):
+        self.arrived = threading.Semaphore(0)
+        self.let_go = threading.Semaphore(0)
+        self.batches = []
+        self.fetched = []
+        self.pages = {}
+        self.at_once = 0
+        self.most_at_once = 0
+        self._answers = list(answers)
+
+    def checkpoint(self, arn, request):
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        self.batches.append([update["Id"] for update in json.loads(request.body)["Updates"]])
+        self.arrived.release()
+        assert self.let_go.acquire(timeout=60)
+        self.at_once -= 1
+        answer = self._answers.pop(0) if self._answers else {}
+        if isinstance(answer, BaseException):
+            raise answer
+        return {"CheckpointToken": f"t{len(self.batches)}"} | answer
+
+    def fetch_state(self, arn, token, marker, max_items):
+        self.fetched.append((token, marker))
+        return self.pages[marker]
+
+
+class Caller(threading.Thread):
+    """Waits for one update on a thread of its own."""
+
+    def __init__(self, commit, update):
+        super().__init__()
+        self.error = None
+        self._commit = commit
+        self._update = update
+        self.start()
+
+    def run(self):
+        try:
+            self._commit.commit(self._update)
+        except BaseException as error:
+            self.error = error
+
+
+class Announcing:
+    """A journal that tells when something was queued."""
+
+    def __init__(self):
+        self.pushed = threading.Semaphore(0)
+        self._journal = Journal("t0")
+
+    def push(self, update):
+        ticket = self._journal.push(update)
+        self.pushed.release()
+        return ticket
+
+    def wait_for(self, count):
+        for _ in range(count):
+            assert self.pushed.acquire(timeout=60)
+
+    def __len__(self):
+        return len(self._journal)
+
+    def __getattr__(self, name):
+        return getattr(self._journal, name)
+
+
+def opened(*answers):
+    gate = Gate(*answers)
+    journal = Announcing()
+    return gate, journal, GroupCommit(journal, gate, ARN)
+
+
+def test_what_is_queued_while_a_request_is_away_shares_the_next():
+    gate, journal, commit = opened()
+    first = Caller(commit, step("a"))
+    assert gate.arrived.acquire(timeout=60)
+    others = [Caller(commit, step(key)) for key in "bcd"]
+    journal.wait_for(4)
+    commit.submit(step("e"))
+    gate.let_go.release(2)
+    for caller in (first, *others):
+        caller.join(60)
+        assert caller.error is None
+    commit.close()
+    assert gate.batches[0] == ["a"]
+    assert sorted(gate.batches[1]) == ["b", "c", "d", "e"]
+    assert gate.most_at_once == 1
+
+
+@pytest.mark.parametrize("error", [ValueError("gone"), RuntimeError("worse")])
+def test_a_failure_reaches_everybody_now_and_later(error):
+    gate, journal, commit = opened(error)
+    first = Caller(commit, step("a"))
+    assert gate.arrived.acquire(timeout=60)
+    second = Caller(commit, step("b"))
+    journal.wait_for(2)
+    gate.let_go.release()
+    for caller in (first, second):
+        caller.join(60)
+        assert isinstance(caller.error, BackgroundThreadError)
+        assert caller.error.source_exception is error
+    with pytest.raises(BackgroundThreadError):
+        commit.submit(step("c"))
+    assert commit.failure is not None
+    commit.drain()
+    commit.close()
+    assert len(gate.batches) == 1
+
+
+def test_a_revoked_token_suspends_everybody():
+    gate, journal, commit = opened({"CheckpointToken": None, "NewExecutionState": {"Operations": [{"Id": "x"}]}})
+    first = Caller(commit, step("a"))
+    assert gate.arrived.acquire(timeout=60)
+    second = Caller(commit, None)
+    journal.wait_for(2)
+    gate.let_go.release()
+    for caller in (first, second):
+        caller.join(60)
+        assert isinstance(caller.error, SuspendExecution)
+    assert commit.revoked
+    assert len(journal) == 0
+    with pytest.raises(SuspendExecution):
+        commit.commit(None)
+    commit.close()
+
+
+def test_the_end_of_the_execution_orphans_what_comes_later():
+    gate, _, commit = opened({"CheckpointToken": None})
+    gate.let_go.release()
+    commit.commit(OperationUpdate.create_execution_succeed("1"))
+    assert not commit.revoked
+    for update in (step("a"), None):
+        with pytest.raises(OrphanedChildException):
+            commit.commit(update)
+    commit.close()
+
+
+def test_updates_below_an_ended_context_are_orphans():
+    gate, _, commit = opened()
+    gate.let_go.release(3)
+    commit.submit(context("p", OperationAction.START))
+    commit.commit(step("a", parent="p"))
+    commit.commit(context("p", OperationAction.SUCCEED))
+    with pytest.raises(OrphanedChildException) as caught:
+        commit.submit(step("a", parent="p"))
+    assert caught.value.operation_id == "a"
+    commit.close()
+    assert gate.batches == [["p", "a"], ["p"]]
+
+
+def test_further_pages_are_merged_with_the_new_token_before_anybody_wakes():
+    gate, journal, commit = opened({"NewExecutionState": {"NextMarker": "m1"}})
+    wire = {"Type": "STEP", "Status": "STARTED"}
+    gate.pages = {
+        "m1": {"Operations": [{"Id": "x", **wire}], "NextMarker": "m2"},
+        "m2": b'{"Operations":[{"Id":"y","Type":"STEP","Status":"STARTED"}]}',
+    }
+    gate.let_go.release()
+    commit.commit(None)
+    assert gate.fetched == [("t1", "m1"), ("t1", "m2")]
+    assert journal.find("x") is not None
+    assert journal.find("y") is not None
+    commit.close()
+
+
+def test_an_interrupted_sender_stops_everybody():
+    gate, journal, commit = opened(KeyboardInterrupt())
+    second = []
+
+    def behind():
+        assert gate.arrived.acquire(timeout=60)
+        second.append(Caller(commit, step("b")))
+        journal.wait_for(2)
+        gate.let_go.release()
+
+    helper = threading.Thread(target=behind)
+    helper.start()
+    with pytest.raises(KeyboardInterrupt):
+        commit.commit(step("a"))
+    helper.join(60)
+    second[0].join(60)
+    assert isinstance(second[0].error, SuspendExecution)
+    with pytest.raises(SuspendExecution):
+        commit.submit(step("c"))
+    commit.close()
+
+
+def test_everything_queued_is_sent_at_the_end_in_as_many_requests_as_it_takes():
+    gate, journal, commit = opened()
+    gate.let_go.release(10)
+    for number in range(600):
+        journal.push(step(f"s{number}"))
+    commit.drain()
+    assert [len(batch) for batch in gate.batches] == [250, 250, 100]
+    commit.drain()
+    assert len(gate.batches) == 3
+    commit.close()
