@@ -10,12 +10,13 @@ At most one request is in flight. An answer is merged with all its pages before 
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import threading
 import time
-from collections.abc import Mapping
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import NoReturn
 
 from durable_execution_sdk._core import Journal, Request
 from durable_execution_sdk._drivers.ports import Transport
@@ -32,22 +33,23 @@ PAGE_ITEMS = 1000
 """Most operations that the Lambda API returns per state page."""
 
 
-def load_pages(journal: Journal, transport: Transport, arn: str, marker: str | None) -> None:
-    """Fetch and index state pages until there is no further marker."""
+def load_pages(
+    journal: Journal, transport: Transport, arn: str, marker: str | None, ids: list[str] | None = None
+) -> None:
+    """Fetch and index state pages until there is no further marker; `ids` receives what was on them."""
     while marker:
-        marker = load_answer(journal, transport.fetch_state(arn, journal.token, marker, PAGE_ITEMS))
-
-
-def load_answer(journal: Journal, answer: bytes | Mapping[str, Any]) -> str | None:
-    """Index one state page; returns the marker of the next."""
-    try:
-        if isinstance(answer, bytes):
-            return journal.load_page(answer)
-        journal.load_operations(answer.get("Operations") or ())
-    except ValueError as error:
-        raise GetExecutionStateError(f"The service sent a page that cannot be read: {error}") from error
-    marker: str | None = answer.get("NextMarker")
-    return marker
+        answer = transport.fetch_state(arn, journal.token, marker, PAGE_ITEMS)
+        try:
+            if ids is not None:
+                page = json.loads(answer) if isinstance(answer, bytes) else answer
+                ids.extend(operation["Id"] for operation in page.get("Operations") or ())
+            if isinstance(answer, bytes):
+                marker = journal.load_page(answer)
+            else:
+                journal.load_operations(answer.get("Operations") or ())
+                marker = answer.get("NextMarker")
+        except ValueError as error:
+            raise GetExecutionStateError(f"The service sent a page that cannot be read: {error}") from error
 
 
 class GroupCommit:
@@ -60,6 +62,7 @@ class GroupCommit:
         "_journal",
         "_lock",
         "_oldest_unsent",
+        "_on_changed",
         "_sending",
         "_settled",
         "_timer",
@@ -69,10 +72,17 @@ class GroupCommit:
         "revoked",
     )
 
-    def __init__(self, journal: Journal, transport: Transport, arn: str) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        transport: Transport,
+        arn: str,
+        on_changed: Callable[[list[str]], None] | None = None,
+    ) -> None:
         self._journal = journal
         self._transport = transport
         self._arn = arn
+        self._on_changed = on_changed
         self._lock = threading.Lock()
         self._settled = threading.Condition(self._lock)
         self._wake = threading.Condition(self._lock)
@@ -184,10 +194,14 @@ class GroupCommit:
             acknowledgement = self._journal.acknowledge(answer)
         except ValueError as error:
             raise CheckpointError(f"The service sent an acknowledgement that cannot be read: {error}") from error
+        if acknowledgement.outcome == "revoked":
+            return "revoked"
+        changed = None if self._on_changed is None else list(acknowledgement.changed)
         if acknowledgement.outcome == "continue":
-            load_pages(self._journal, self._transport, self._arn, acknowledgement.next_marker)
-        if acknowledgement.outcome != "revoked":
-            self._journal.settle()
+            load_pages(self._journal, self._transport, self._arn, acknowledgement.next_marker, changed)
+        if self._on_changed is not None and changed:
+            self._on_changed(changed)
+        self._journal.settle()
         return acknowledgement.outcome
 
     def _stop(self, end: BaseException) -> None:

@@ -54,7 +54,7 @@ class Hooks(Protocol):
         """Entered around a body, on the thread that runs it; sees by the exception how it ended."""
 
     def records_changed(self, operation_ids: Sequence[str]) -> None:
-        """A checkpoint answer was merged; called by whoever sent the request, before the waiters wake."""
+        """An answer with these operations was merged; called by whoever sent the request, before anybody wakes."""
 
     def trace_header(self, identity: OperationIdentifier, function_name: str) -> str | None:
         """Trace metadata for a new invoke."""

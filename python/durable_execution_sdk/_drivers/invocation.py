@@ -135,7 +135,7 @@ class DurableFunction:
         if self._open_hooks is not None:
             facts = InvocationFacts(arn, event_input, not replaying, execution, updated, journal, lambda_context)
             hooks = self._open_hooks(facts)
-        commit = GroupCommit(journal, transport, arn)
+        commit = GroupCommit(journal, transport, arn, None if hooks is None else hooks.records_changed)
         state = ExecutionState(arn, journal, commit, clock or SYSTEM_CLOCK, hooks, lambda_context)
         if hooks is None:
             return self._run(state, lambda_context, event_input, replaying)
