@@ -15,6 +15,7 @@ from durable_execution_sdk._edges.light import LightTransport
 from durable_execution_sdk._model.api_errors import CheckpointError, DurableApiErrorCategory, GetExecutionStateError
 from tests.support.loopback import (
     ACCESS_KEY,
+    CERTIFICATE,
     SECRET_KEY,
     Garble,
     Hold,
@@ -24,6 +25,7 @@ from tests.support.loopback import (
     ResetBefore,
     Truncate,
     boto3_client,
+    loopback,
 )
 from tests.support.requests import batch
 
@@ -37,6 +39,25 @@ def light_session() -> Any:
     session.set_credentials(ACCESS_KEY, SECRET_KEY)
     session.set_config_variable("region", "eu-central-1")
     return session
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_tls_is_verified_by_the_configured_bundle(
+    monkeypatch: pytest.MonkeyPatch, delays: list[float], trusted: bool
+) -> None:
+    with loopback(tls=True) as service:
+        if trusted:
+            monkeypatch.setenv("AWS_CA_BUNDLE", CERTIFICATE)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", service.url)
+        transports = [BotoTransport(boto3_client(service)), LightTransport(light_session())]
+        for transport in transports:
+            execution = service.start()
+            if trusted:
+                assert isinstance(transport.checkpoint(execution.arn, batch(execution.token(), "a")), bytes)
+            else:
+                with pytest.raises(CheckpointError, match="SSL validation failed"):
+                    transport.checkpoint(execution.arn, batch(execution.token(), "a"))
+                assert execution.updates == []
 
 
 @pytest.fixture(params=["boto3", "light"])
@@ -161,6 +182,17 @@ def test_faults_that_last_are_classified_after_the_last_attempt(
     assert caught.value.error_category is category
     assert len(service.received) == 3
     assert execution.updates == []
+
+
+def test_a_service_that_is_not_there_is_tried_again(
+    service: Loopback, transport: Transport, delays: list[float]
+) -> None:
+    execution = service.start()
+    service.close()
+    with pytest.raises(CheckpointError, match="Could not connect") as caught:
+        transport.checkpoint(execution.arn, batch(execution.token(), "a"))
+    assert caught.value.error_category is INVOCATION
+    assert len(delays) == 2
 
 
 def test_the_service_is_heard_about_the_pause(service: Loopback, transport: Transport, delays: list[float]) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import base64
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections import deque
@@ -22,6 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -31,6 +33,9 @@ ACCESS_KEY = "AKIDLOOPBACK"
 SECRET_KEY = "loopback-secret"
 EPOCH = 1_700_000_000.0
 """When every execution starts, in seconds; each change is a millisecond later than the one before."""
+
+CERTIFICATE = str(Path(__file__).with_name("loopback.pem"))
+"""Key and self-signed certificate of the service, for 127.0.0.1; as CA bundle too."""
 
 INVALID_TOKEN = "Invalid checkpoint token"
 
@@ -229,21 +234,27 @@ class Received:
 class Loopback:
     """The service; see the head of this module."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, tls: bool = False) -> None:
+        self._scheme = "https" if tls else "http"
         self.received: list[Received] = []
         self.page_size = 1000
         self.on_answer: Callable[[dict[str, Any]], dict[str, Any]] = lambda answer: answer
+        self._closed = False
         self._faults: deque[Fault | None] = deque()
         self._executions: dict[str, Execution] = {}
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.service = self
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(CERTIFICATE)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     def start(self, payload: str | None = None, invocation_id: str = "8f2c6a1e") -> Execution:
         arn = (
@@ -271,6 +282,10 @@ class Loopback:
         self._faults.clear()
 
     def close(self) -> None:
+        """Stop listening; nothing happens the second time."""
+        if self._closed:
+            return
+        self._closed = True
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -387,8 +402,8 @@ def boto3_client(service: Loopback, **config: Any) -> Any:
 
 
 @contextmanager
-def loopback() -> Iterator[Loopback]:
-    service = Loopback()
+def loopback(*, tls: bool = False) -> Iterator[Loopback]:
+    service = Loopback(tls=tls)
     try:
         yield service
     finally:

@@ -208,18 +208,34 @@ class _Light:
     """Everything that is looked up once: endpoint, credentials, connections, retry rules."""
 
     def __init__(self, session: Any) -> None:
+        from durable_execution_sdk._edges.kept_http import KeptConnections
+
         self._botocore = botocore = _Botocore()
         read = session.get_config_variable
         self._region: str = read("region")
         self.endpoint = _endpoint(session, self._region, botocore.endpoint_provider)
         self._credentials = session.get_credentials()
         self._user_agent = f"{session.user_agent()} {user_agent_extra()}"
-        self._http = botocore.http_session(
-            timeout=(CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS),
-            proxies=botocore.environ_proxies(self.endpoint),
-            verify=read("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE") or True,
-            socket_options=_socket_options(keep_alive=bool(read("tcp_keepalive"))),
-        )
+        verify = read("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE") or True
+        keep_alive = bool(read("tcp_keepalive"))
+        proxies = botocore.environ_proxies(self.endpoint)
+        self._http: Any
+        if proxies.get(self.endpoint.partition(":")[0]):
+            self._http = botocore.http_session(
+                timeout=(CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS),
+                proxies=proxies,
+                verify=verify,
+                socket_options=_socket_options(keep_alive=keep_alive),
+            )
+        else:
+            self._http = KeptConnections(
+                self.endpoint,
+                verify=verify,
+                connect_timeout=CONNECT_TIMEOUT_SECONDS,
+                read_timeout=READ_TIMEOUT_SECONDS,
+                keep_alive=keep_alive,
+                errors=botocore.errors,
+            )
         self._parse_error = botocore.create_parser("rest-json").parse
         service = _ServiceModel(botocore.service_id("Lambda"))
         self._events = botocore.emitter()
@@ -242,7 +258,7 @@ class _Light:
             try:
                 response = self._send(method, url, body, context["retries"]["invocation-id"], attempt)
                 parsed = self._parsed(response)
-            except self._botocore.errors.HTTPClientError as failure:
+            except Exception as failure:  # botocore's rules say which of them are worth another attempt
                 error = failure
             delay = self._retry_delay(operation, attempt, response, parsed, error, context)
             if delay is None:

@@ -14,7 +14,7 @@ import botocore.httpsession
 import botocore.session
 import pytest
 
-from durable_execution_sdk._edges import aws
+from durable_execution_sdk._edges import aws, kept_http
 from durable_execution_sdk._edges.aws import BotoTransport
 from durable_execution_sdk._edges.light import LightTransport, unsupported
 from durable_execution_sdk._model.api_errors import CheckpointError
@@ -91,7 +91,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     requests: list[Any] = []
 
     class Captured:
-        def __init__(self, **options: Any) -> None:
+        def __init__(self, *endpoint: str, **options: Any) -> None:
             self.options = options
 
         def send(self, request: Any) -> Any:
@@ -99,6 +99,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
             requests.append(request)
             raise RuntimeError("taken by the test")
 
+    monkeypatch.setattr(kept_http, "KeptConnections", Captured)
     monkeypatch.setattr(botocore.httpsession, "URLLib3Session", Captured)
     return requests
 
@@ -137,18 +138,31 @@ def test_connections_are_made_as_the_configuration_says(
     environment: pytest.MonkeyPatch, sent: list[Any], config: Callable[[str], None]
 ) -> None:
     options = take(sent).options
-    assert options["timeout"] == (5, 50)
+    assert (options["connect_timeout"], options["read_timeout"]) == (5, 50)
     assert options["verify"] is True
-    assert len(options["socket_options"]) == 1
+    assert options["keep_alive"] is False
     environment.setenv("REQUESTS_CA_BUNDLE", "/bundle/of/requests.pem")
-    environment.setenv("HTTPS_PROXY", "http://proxy.example:3128")
     config("tcp_keepalive = true")
     options = take(sent).options
     assert options["verify"] == "/bundle/of/requests.pem"
-    assert options["proxies"]["https"] == "http://proxy.example:3128"
-    assert len(options["socket_options"]) == 2
+    assert options["keep_alive"] is True
     environment.setenv("AWS_CA_BUNDLE", "/bundle/of/aws.pem")
     assert take(sent).options["verify"] == "/bundle/of/aws.pem"
+
+
+def test_proxies_are_left_to_the_http_session_of_botocore(
+    environment: pytest.MonkeyPatch, sent: list[Any], config: Callable[[str], None]
+) -> None:
+    config("tcp_keepalive = true")
+    environment.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    environment.setenv("AWS_CA_BUNDLE", "/bundle/of/aws.pem")
+    options = take(sent).options
+    assert options["proxies"]["https"] == "http://proxy.example:3128"
+    assert options["timeout"] == (5, 50)
+    assert options["verify"] == "/bundle/of/aws.pem"
+    assert len(options["socket_options"]) == 2
+    environment.setenv("NO_PROXY", ".amazonaws.com")
+    assert "proxies" not in take(sent).options
 
 
 def test_session_credentials_and_the_trace_header_travel(environment: pytest.MonkeyPatch, sent: list[Any]) -> None:
@@ -168,13 +182,13 @@ def test_the_endpoint_url_of_the_configuration_is_used(
     assert isinstance(send(LightTransport(), service), bytes)
     environment.setenv("AWS_ENDPOINT_URL", service.url)
     environment.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
-    environment.setattr(botocore.httpsession, "URLLib3Session", _Unreachable)
+    environment.setattr(kept_http, "KeptConnections", _Unreachable)
     with pytest.raises(CheckpointError, match=r"lambda\.eu-central-1\.amazonaws\.com"):
         send(LightTransport(), service)
 
 
 class _Unreachable:
-    def __init__(self, **_: Any) -> None: ...
+    def __init__(self, *_: Any, **__: Any) -> None: ...
 
     def send(self, request: Any) -> Any:
         raise RuntimeError(request.url)

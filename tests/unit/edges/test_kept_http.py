@@ -1,0 +1,229 @@
+"""Connections that are kept alive: reused, replaced when stale, and broken in every way a network can."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import botocore.exceptions as errors
+import pytest
+
+from durable_execution_sdk._edges.kept_http import CAPACITY, KeptConnections
+from tests.support.loopback import CERTIFICATE, Loopback, loopback
+
+
+class Server:
+    """Answers each request with the next of `answers`, byte for byte; None drops the connection."""
+
+    def __init__(self) -> None:
+        self.answers: list[bytes | None] = []
+        self.requests: list[bytes] = []
+        self.connections: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections.append(connection)
+            self._threads.append(threading.Thread(target=self._serve, args=(connection,)))
+            self._threads[-1].start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection:
+            while True:
+                try:
+                    request = connection.recv(65536)
+                    while request and not request.endswith(b"body"):
+                        request += connection.recv(65536)
+                except OSError:
+                    return
+                if not request:
+                    return
+                self.requests.append(request)
+                answer = self.answers.pop(0) if self.answers else OK
+                if answer is None:
+                    return
+                connection.sendall(answer)
+                if answer in (LAST, CUT):
+                    return
+
+    def drop_idle(self) -> None:
+        """What a server does with connections that were silent for long."""
+        for connection in self.connections:
+            connection.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for connection in self.connections:
+            connection.close()
+        for thread in self._threads:
+            thread.join(10)
+
+
+LAST = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
+CUT = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Kind: plain\r\n\r\n{}"
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    running = Server()
+    yield running
+    running.close()
+
+
+def kept(url: str, **options: Any) -> KeptConnections:
+    defaults = {"verify": True, "connect_timeout": 5, "read_timeout": 30, "keep_alive": False}
+    return KeptConnections(url, errors=errors, **(defaults | options))
+
+
+def request(url: str, method: str = "POST", body: bytes = b"body", path: str = "/p/q%2F?a=b") -> Any:
+    return SimpleNamespace(method=method, url=url + path, headers={"X-Own": "1"}, body=body)
+
+
+def test_a_request_goes_out_and_its_answer_comes_back(server: Server) -> None:
+    answer = kept(server.url).send(request(server.url))
+    assert (answer.status_code, answer.content, answer.headers.get("x-kind")) == (200, b"{}", "plain")
+    (sent,) = server.requests
+    assert sent.startswith(b"POST /p/q%2F?a=b HTTP/1.1\r\n")
+    assert b"X-Own: 1\r\n" in sent
+    assert sent.endswith(b"\r\n\r\nbody")
+
+
+def test_one_connection_serves_one_after_another(server: Server) -> None:
+    connections = kept(server.url)
+    for _ in range(5):
+        connections.send(request(server.url))
+    assert len(server.connections) == 1
+
+
+def test_a_connection_that_the_server_has_closed_is_not_used_again(server: Server) -> None:
+    connections = kept(server.url)
+    connections.send(request(server.url))
+    server.drop_idle()
+    assert connections.send(request(server.url)).status_code == 200
+    assert len(server.connections) == 2
+
+
+def test_an_answer_that_ends_the_connection_ends_it(server: Server) -> None:
+    server.answers = [LAST]
+    connections = kept(server.url)
+    for _ in range(2):
+        assert connections.send(request(server.url)).content == b"{}"
+    assert len(server.connections) == 2
+
+
+def test_chunked_answers_are_read_whole(server: Server) -> None:
+    server.answers = [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"]
+    connections = kept(server.url)
+    assert connections.send(request(server.url)).content == b"abcde"
+    assert connections.send(request(server.url)).content == b"{}"
+    assert len(server.connections) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [None, CUT, b"nonsense\r\n\r\n"],
+    ids=["dropped", "cut", "no http"],
+)
+def test_a_broken_answer_is_a_closed_connection(server: Server, answer: bytes | None) -> None:
+    server.answers = [answer]
+    connections = kept(server.url)
+    with pytest.raises(errors.ConnectionClosedError):
+        connections.send(request(server.url))
+    assert connections.send(request(server.url)).status_code == 200, "and the next request gets a new one"
+    assert len(server.connections) == 2
+
+
+def test_silence_is_a_read_timeout(server: Server) -> None:
+    server.answers = [b""]
+    with pytest.raises(errors.ReadTimeoutError):
+        kept(server.url, read_timeout=0.05).send(request(server.url))
+
+
+def test_nobody_there_is_no_connection() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        url = f"http://127.0.0.1:{gone.getsockname()[1]}"
+    with pytest.raises(errors.EndpointConnectionError):
+        kept(url).send(request(url))
+
+
+def test_a_handshake_that_never_comes_is_a_connect_timeout() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(errors.ConnectTimeoutError):
+            kept(url, connect_timeout=0.05).send(request(url))
+
+
+def test_threads_use_a_connection_each_and_few_are_kept(server: Server) -> None:
+    connections = kept(server.url)
+    gate, answers = threading.Barrier(CAPACITY + 4), []
+
+    def call() -> None:
+        gate.wait(10)
+        answers.append(connections.send(request(server.url)).content)
+
+    threads = [threading.Thread(target=call) for _ in range(CAPACITY + 4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert answers == [b"{}"] * (CAPACITY + 4)
+    assert len(connections._idle) <= CAPACITY
+
+
+def test_a_forked_process_leaves_its_parents_connections_alone(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    connections = kept(server.url)
+    connections.send(request(server.url))
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    connections.send(request(server.url))
+    assert len(server.connections) == 2
+
+
+def test_tcp_keep_alive_is_set_if_wanted(server: Server) -> None:
+    for wanted in (False, True):
+        connections = kept(server.url, keep_alive=wanted)
+        connections.send(request(server.url))
+        sock = connections._idle[0].sock
+        assert bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)) is wanted
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+# --- TLS --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tls_service() -> Iterator[Loopback]:
+    with loopback(tls=True) as running:
+        yield running
+
+
+def test_a_certificate_of_the_bundle_is_accepted(tls_service: Loopback) -> None:
+    connections = kept(tls_service.url, verify=CERTIFICATE)
+    for _ in range(2):
+        assert connections.send(request(tls_service.url, path="/x/y/z/state")).status_code == 403, "not signed"
+    assert len({received.connection for received in tls_service.received}) == 1
+
+
+def test_any_other_certificate_is_refused(tls_service: Loopback) -> None:
+    with pytest.raises(errors.SSLError):
+        kept(tls_service.url).send(request(tls_service.url))
+    assert tls_service.received == []
+
+
+def test_the_host_must_be_the_one_of_the_certificate(tls_service: Loopback) -> None:
+    url = tls_service.url.replace("127.0.0.1", "localhost")
+    with pytest.raises(errors.SSLError):
+        kept(url, verify=CERTIFICATE).send(request(url))
+    assert tls_service.received == []
