@@ -26,6 +26,7 @@ from durable_execution_sdk._model.config import (
     CallbackConfig,
     ChildConfig,
     InvokeConfig,
+    SerDesConfig,
     StepConfig,
     WaitForCallbackConfig,
 )
@@ -44,6 +45,7 @@ from durable_execution_sdk._model.errors import (
     ValidationError,
 )
 from durable_execution_sdk._model.homes import public
+from durable_execution_sdk._model.serdes import SerDes, SerDesDeserializer
 from durable_execution_sdk._model.strategies import WaitForConditionConfig
 from durable_execution_sdk._policy.naming import BOUND_NAME, callback_name, submitter_name
 
@@ -281,13 +283,23 @@ class DurableContext(OperationScope):
 
     # --- about the context ---
 
-    def configure_serdes(self, default_serdes: Any = None, default_callback_deserializer: Any = None) -> None:
+    def configure_serdes(
+        self,
+        default_serdes: SerDes[Any] | SerDesConfig | None = None,
+        default_callback_deserializer: SerDesDeserializer[Any] | None = None,
+    ) -> None:
         """Change what this context, and those created in it later, write and read values with.
 
         Args:
             default_serdes: For steps, child contexts, invokes and conditions that name none; None leaves it as it is.
+                A `SerDesConfig` says both at once.
             default_callback_deserializer: For the results of callbacks; None leaves it as it is.
         """
+        if isinstance(default_serdes, SerDesConfig):
+            default_callback_deserializer = (
+                default_callback_deserializer or default_serdes.default_callback_deserializer
+            )
+            default_serdes = default_serdes.default_serdes
         if default_serdes is not None:
             self.default_serdes = default_serdes
             self.close_lane()

@@ -179,9 +179,10 @@ class DurableFunction:
                 result = context.run_body(lambda root: self._handler(event_input, root))
         except (Exception, SuspendExecution, BackgroundThreadError) as error:
             signal = strand.signal
-            if isinstance(signal, SuspendExecution) and not isinstance(error, SuspendExecution):
-                _logger.warning("An exception while the invocation was being suspended is ignored.", exc_info=error)
-                error = signal
+            if isinstance(signal, SuspendExecution | BackgroundThreadError) and error is not signal:
+                # What unwinding code raises is no news: it runs again when the execution gets there again.
+                _logger.warning("An exception while the invocation was ending is ignored.", exc_info=error)
+                return ending_of(signal)
             return ending_of(error)
         return Returned(result)
 

@@ -3,16 +3,74 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from enum import StrEnum
+from typing import Any, NotRequired, Protocol, TypedDict
 
 from durable_execution_sdk._model.contexts import LoggerInterface
 from durable_execution_sdk._model.homes import public
 
+VERBOSE_VARIABLE = "DURABLE_VERBOSE_MODE"
+"""Environment variable: `true` makes the SDK's own logger write its debugging lines."""
+
 
 def _never() -> bool:
     return False
+
+
+@public("logger")
+class DurableLogLevel(StrEnum):
+    """Levels that `Logger.log` takes by name."""
+
+    INFO = "INFO"
+    WARN = "WARN"
+    ERROR = "ERROR"
+    DEBUG = "DEBUG"
+
+
+@public("logger")
+class DurableLogData(TypedDict):
+    """What identifies the place a record comes from."""
+
+    executionArn: str
+    requestId: NotRequired[str]
+    tenantId: NotRequired[str]
+    parentId: NotRequired[str]
+    operationId: NotRequired[str]
+    operationName: NotRequired[str]
+    attempt: NotRequired[int]
+
+
+@public("logger")
+class DurableLoggingContext(Protocol):
+    """Given to a custom logger that has a method `configure_durable_logging_context`, for fields of its own making."""
+
+    def get_durable_log_data(self) -> DurableLogData:
+        """Where the code is now."""
+        ...
+
+
+@public("logger")
+@dataclass(frozen=True)
+class LoggerConfig:
+    """What `configure_logger` takes, as one object.
+
+    Attributes:
+        custom_logger: Receives the records; None leaves it as it is.
+        mode_aware: Whether replays are silent.
+    """
+
+    custom_logger: LoggerInterface | None = None
+    mode_aware: bool = True
+
+
+@public("logger")
+def refresh_log_config() -> None:
+    """Read the environment variable `DURABLE_VERBOSE_MODE` again; `true` lets the SDK's own debugging lines through."""
+    verbose = os.environ.get(VERBOSE_VARIABLE, "").strip().lower() in {"1", "true", "yes", "on"}
+    logging.getLogger("durable_execution_sdk").setLevel(logging.DEBUG if verbose else logging.NOTSET)
 
 
 @public("logger")
@@ -78,6 +136,19 @@ class Logger:
         """Log at ERROR with the current traceback, unless replaying."""
         self._log(self._logger.exception, msg, args, extra)
 
+    def log(self, level: str, msg: object, *args: object, extra: Mapping[str, object] | None = None) -> None:
+        """Log at a level given by name: INFO, WARN, ERROR or DEBUG; unless replaying.
+
+        Raises:
+            ValueError: There is no such level.
+        """
+        method = {"WARN": "warning"}.get(wanted := DurableLogLevel(level), wanted.lower())
+        self._log(getattr(self._logger, method), msg, args, extra)
+
+    def get_durable_log_data(self) -> DurableLogData:
+        """The fields that are added to every record."""
+        return dict(self._default_extra)  # type: ignore[return-value]  # the fields that LogInfo writes
+
     def _log(
         self, emit: Callable[..., None], msg: object, args: tuple[object, ...], extra: Mapping[str, object] | None
     ) -> None:
@@ -118,5 +189,7 @@ class LogInfo:
             fields["operationId"] = self.operation_id
         return fields
 
+
+DurableContextLogger = Logger
 
 ROOT_LOGGER = logging.getLogger()

@@ -8,12 +8,31 @@ from typing import Any, Self
 
 from durable_execution_sdk._core import MISS, Scope
 from durable_execution_sdk._drivers.bodies import settle
-from durable_execution_sdk._drivers.logger import ROOT_LOGGER, Logger, LogInfo
+from durable_execution_sdk._drivers.logger import ROOT_LOGGER, DurableLogData, Logger, LoggerConfig, LogInfo
 from durable_execution_sdk._drivers.state import ExecutionState
 from durable_execution_sdk._drivers.strand import Strand
 from durable_execution_sdk._model.contexts import LoggerInterface
 from durable_execution_sdk._model.homes import public
 from durable_execution_sdk._model.updates import OperationIdentifier
+
+
+class _LogData:
+    """A context's fields, and those of the invocation that Lambda's own logger would add."""
+
+    def __init__(self, logger: Logger, lambda_context: Any) -> None:
+        self._logger = logger
+        self._lambda_context = lambda_context
+
+    def get_durable_log_data(self) -> DurableLogData:
+        """Where the code is now."""
+        data = self._logger.get_durable_log_data()
+        request_id = getattr(self._lambda_context, "aws_request_id", None)
+        tenant_id = getattr(self._lambda_context, "tenant_id", None)
+        if request_id:
+            data["requestId"] = request_id
+        if tenant_id:
+            data["tenantId"] = tenant_id
+        return data
 
 
 def _no_lane(name: str | None) -> Any:
@@ -132,21 +151,29 @@ class OperationScope:
 
     def set_logger(self, new_logger: LoggerInterface) -> None:
         """Log to `new_logger` from now on, in this context and in those created in it later."""
-        self._log_target = new_logger
-        self._logger = None
+        self.configure_logger(new_logger)
 
-    def configure_logger(self, custom_logger: LoggerInterface | None = None, mode_aware: bool | None = None) -> None:
+    def configure_logger(
+        self, custom_logger: LoggerInterface | LoggerConfig | None = None, mode_aware: bool | None = None
+    ) -> None:
         """Change where this context, and those created in it later, log to, and whether replays are silent.
 
         Args:
-            custom_logger: Receives the records; None leaves it as it is.
+            custom_logger: Receives the records; None leaves it as it is. A `LoggerConfig` says both at once. A method
+                `configure_durable_logging_context` of it, if there is one, is called with what tells the fields.
             mode_aware: False logs during replay too, True does not; None leaves it as it is (default: True).
         """
-        if custom_logger is not None:
-            self._log_target = custom_logger
+        if isinstance(custom_logger, LoggerConfig):
+            mode_aware = custom_logger.mode_aware if mode_aware is None else mode_aware
+            custom_logger = custom_logger.custom_logger
         if mode_aware is not None:
             self._log_during_replay = not mode_aware
         self._logger = None
+        if custom_logger is not None:
+            self._log_target = custom_logger
+            introduce = getattr(custom_logger, "configure_durable_logging_context", None)
+            if introduce is not None:
+                introduce(_LogData(self.logger, self.lambda_context))
 
     # --- for the drivers ---
 

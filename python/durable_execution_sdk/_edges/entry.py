@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, overload
 
 from durable_execution_sdk._drivers.context import DurableContext
 from durable_execution_sdk._drivers.invocation import DurableFunction
+from durable_execution_sdk._drivers.logger import VERBOSE_VARIABLE, refresh_log_config
 from durable_execution_sdk._drivers.ports import Transport
 from durable_execution_sdk._edges.transports import TransportName, choose_transport, open_call
 from durable_execution_sdk._model.homes import public
@@ -110,6 +112,9 @@ def durable_execution(
         durable_execution_client=durable_execution_client or config.durable_execution_client,
         transport=transport or config.transport,
     )
+
+    if os.environ.get(VERBOSE_VARIABLE):
+        refresh_log_config()
 
     def decorate(handler: Handler) -> LambdaHandler:
         return _lambda_handler(handler, chosen)

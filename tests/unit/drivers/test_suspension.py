@@ -8,11 +8,12 @@ import threading
 import pytest
 
 from durable_execution_sdk._drivers.invocation import DurableFunction
+from durable_execution_sdk._drivers.logger import LoggerConfig, refresh_log_config
 from durable_execution_sdk._model.config import ChildConfig
 from durable_execution_sdk._model.duration import Duration
 from durable_execution_sdk._model.errors import NonDeterministicExecutionError
 from durable_execution_sdk._model.signals import SuspendExecution
-from tests.support.fake_service import FakeService
+from tests.support.fake_service import ARN, FakeService
 from tests.unit.drivers.scenario import first, sent, whole
 
 
@@ -212,6 +213,41 @@ def test_logging_during_replay_on_request(log):
 
     whole(handler)
     assert [line for line, _ in records.lines] == ["start", "start"]
+
+
+def test_loggers_are_configured_by_one_object_and_may_ask_for_fields(log):
+    logger, records = log
+
+    class Own:
+        def configure_durable_logging_context(self, context):
+            self.context = context
+
+        def warning(self, msg, *args, extra=None):
+            logger.warning(msg, extra=extra)
+
+    own = Own()
+
+    def handler(got, ctx):
+        ctx.configure_logger(LoggerConfig(custom_logger=own, mode_aware=False))
+        ctx.logger.log("WARN", "careful")
+        with pytest.raises(ValueError, match="LOUD"):
+            ctx.logger.log("LOUD", "no")
+        ctx.wait(Duration(1))
+
+    whole(handler)
+    assert [line for line, _ in records.lines] == ["careful", "careful"]
+    data = own.context.get_durable_log_data()
+    assert (data["requestId"], data["executionArn"]) == ("req-1", ARN)
+
+
+def test_verbose_mode(monkeypatch):
+    own = logging.getLogger("durable_execution_sdk")
+    monkeypatch.setenv("DURABLE_VERBOSE_MODE", "true")
+    refresh_log_config()
+    assert own.level == logging.DEBUG
+    monkeypatch.delenv("DURABLE_VERBOSE_MODE")
+    refresh_log_config()
+    assert own.level == logging.NOTSET
 
 
 def test_the_replay_flag_moves_at_the_frontier():
