@@ -27,7 +27,6 @@ from durable_execution_sdk.engine.export import write_history
 from durable_execution_sdk.engine.functions import FunctionNotFound, Functions, Handler, function_of, is_durable
 from durable_execution_sdk.engine.invoking import InlineInvoker, Invoker, ProcessInvoker
 from durable_execution_sdk.engine.locks import DriverLocks
-from durable_execution_sdk.engine.memory import MemoryStore
 from durable_execution_sdk.engine.records import (
     DURABLE,
     FAILED,
@@ -109,7 +108,7 @@ class Engine:
         self._observer = observer
         self._current: dict[str, str | None] = {}
         self._closed = False
-        self._store: Store = MemoryStore() if path is None else SqliteStore(path)
+        self._store: Store = SqliteStore(path)
         self._clock.catch_up(self._store.latest_ms())
         self._locks = DriverLocks(None if path is None else Path(path))
         self._pulse = Pulse(self._clock, self._store, shared=path is not None)

@@ -1,4 +1,4 @@
-"""Where executions are kept: the interface of a store. `sqlite` and `memory` implement it."""
+"""Where executions are kept: the interface of a store. `sqlite` implements it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A store of plain dictionaries: for tests, and the oracle that the SQLite store is compared with."""
+"""A store of plain dictionaries, slow and obvious: the oracle that the SQLite store is compared with."""
 
 from __future__ import annotations
 
