@@ -20,7 +20,8 @@ from tests.compat import codec_worker
 from tests.compat.codec_worker import packed, revived, shape
 from tests.compat.conftest import official_python
 from tests.support.values import ENVELOPES, VALUES, damaged, spelled
-from tests.unit.test_codec import FLOATS, REFUSED, STRINGS, SUBCLASSES, TOLERATED, UNSUPPORTED, WRITTEN
+from tests.unit.test_codec import FLOATS, STRINGS, SUBCLASSES, UNSUPPORTED, WRITTEN
+from tests.unit.test_codec_reading import REFUSED, TOLERATED
 
 # A worker answers all examples of a test, one line at a time.
 DIFFERENTIAL = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
