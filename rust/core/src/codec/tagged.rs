@@ -15,9 +15,8 @@ pub enum Stop<E> {
 /// `{"t":"` as the six low bytes of a word.
 const OPENING: u64 = u64::from_le_bytes(*b"{\"t\":\"\0\0");
 const OPENING_MASK: u64 = 0x0000_ffff_ffff_ffff;
-/// `,"v":` as the five low bytes of a word.
-const MIDDLE: u64 = u64::from_le_bytes(*b",\"v\":\0\0\0");
-const MIDDLE_MASK: u64 = 0x0000_00ff_ffff_ffff;
+/// What stands between the tag and the payload.
+const MIDDLE: &[u8] = b",\"v\":";
 
 /// Read one envelope and nothing behind it.
 ///
@@ -49,10 +48,10 @@ pub fn read<S: Sink>(
             tag.1 = second;
             at += 1;
         }
-        if word(text, at).ok_or(Stop::Irregular)? & MIDDLE_MASK != MIDDLE {
+        if text.get(at..at + MIDDLE.len()) != Some(MIDDLE) {
             return Err(Stop::Irregular);
         }
-        at += 5;
+        at += MIDDLE.len();
         let shape = match tag {
             (b'l', 0) => Shape::List,
             (b't', 0) => Shape::Tuple,
