@@ -87,7 +87,7 @@ class Logger:
         is_replaying: Asked before each record; default: never.
     """
 
-    __slots__ = ("_default_extra", "_is_replaying", "_logger")
+    __slots__ = ("_default_extra", "_enrich", "_is_replaying", "_logger")
 
     def __init__(
         self,
@@ -98,19 +98,26 @@ class Logger:
         self._logger = logger
         self._default_extra = default_extra
         self._is_replaying = is_replaying
+        self._enrich: Callable[[], Mapping[str, object]] | None = None
 
     @classmethod
     def from_log_info(cls, logger: LoggerInterface, info: LogInfo, is_replaying: Callable[[], bool] = _never) -> Logger:
         """Build one with the fields that `info` has set."""
-        return cls(logger, info.fields(), is_replaying)
+        made = cls(logger, info.fields(), is_replaying)
+        hooks = getattr(info.execution_state, "hooks", None)
+        if hooks is not None:
+            made._enrich = hooks.log_fields
+        return made
 
     def with_log_info(self, info: LogInfo) -> Logger:
         """The same target and replay source with other fields."""
-        return Logger(self._logger, info.fields(), self._is_replaying)
+        return Logger.from_log_info(self._logger, info, self._is_replaying)
 
     def with_is_replaying(self, is_replaying: Callable[[], bool]) -> Logger:
         """The same target and fields with another replay source."""
-        return Logger(self._logger, self._default_extra, is_replaying)
+        made = Logger(self._logger, self._default_extra, is_replaying)
+        made._enrich = self._enrich
+        return made
 
     def get_logger(self) -> LoggerInterface:
         """The wrapped logger."""
@@ -152,8 +159,10 @@ class Logger:
     def _log(
         self, emit: Callable[..., None], msg: object, args: tuple[object, ...], extra: Mapping[str, object] | None
     ) -> None:
-        if not self._is_replaying():
-            emit(msg, *args, extra={**self._default_extra, **extra} if extra else dict(self._default_extra))
+        if self._is_replaying():
+            return
+        added = self._enrich() if self._enrich is not None else {}
+        emit(msg, *args, extra={**self._default_extra, **added, **(extra or {})})
 
 
 @public("logger")

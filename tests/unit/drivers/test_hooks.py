@@ -63,6 +63,9 @@ class Recorder:
     def records_changed(self, operation_ids):
         self.note("changed", sorted(self._service.operations[key].get("Name") for key in operation_ids))
 
+    def log_fields(self):
+        return {"span": "s1", "own": "plugin"}
+
     def trace_header(self, identity, function_name):
         return f"Root={function_name}"
 
@@ -127,6 +130,13 @@ def test_children_that_suspend_are_virtual_or_are_made_again():
 def test_trace_metadata_goes_with_a_new_invoke():
     _, _, service = run(lambda got, ctx: ctx.invoke("double", 2), service_for())
     assert service.requests[0][0]["ChainedInvokeOptions"]["XAmznTraceId"] == "Root=double"
+
+
+def test_plugins_add_log_fields_and_the_caller_wins(caplog):
+    caplog.set_level("INFO")
+    run(lambda got, ctx: ctx.step(lambda step: step.logger.info("hello", extra={"own": "caller"}), "a"))
+    [line] = [record for record in caplog.records if record.getMessage() == "hello"]
+    assert (line.span, line.own, line.operationName) == ("s1", "caller", "a")
 
 
 def test_pages_of_an_answer_are_told_too():
