@@ -226,18 +226,31 @@ class CompletionPolicy:
         Raises:
             ValidationError: The predicate returned something else than a `CompletionDecision`.
         """
+        decision = None
+        if self.config.should_complete is not None:
+            decision = self.ask(CompletionStatus(succeeded, failed, succeeded + failed, self.total, items))
+        return self.reason_given(succeeded, failed, decision)
+
+    def ask(self, status: CompletionStatus) -> CompletionDecision:
+        """Call the predicate, which there must be.
+
+        Raises:
+            ValidationError: It returned something else than a `CompletionDecision`.
+        """
+        assert self.config.should_complete is not None  # callers ask only where there is one
+        decision: object = self.config.should_complete(status)
+        if not isinstance(decision, CompletionDecision):
+            raise refusal("the result of should_complete", decision, "a CompletionDecision")
+        return decision
+
+    def reason_given(self, succeeded: int, failed: int, decision: CompletionDecision | None) -> CompletionReason | None:
+        """The same with the predicate's answer, for those who have asked it themselves."""
         if self.tolerance_exceeded(failed):
             return CompletionReason.FAILURE_TOLERANCE_EXCEEDED
-        if self.config.should_complete is not None:
-            decision = self.config.should_complete(
-                CompletionStatus(succeeded, failed, succeeded + failed, self.total, items)
-            )
-            if not isinstance(decision, CompletionDecision):
-                raise refusal("the result of should_complete", decision, "a CompletionDecision")
-            if decision.complete:
-                if decision.outcome is CompletionOutcome.FAILED:
-                    return CompletionReason.CUSTOM_COMPLETION_FAILED
-                return CompletionReason.CUSTOM_COMPLETION_SUCCEEDED
+        if decision is not None and decision.complete:
+            if decision.outcome is CompletionOutcome.FAILED:
+                return CompletionReason.CUSTOM_COMPLETION_FAILED
+            return CompletionReason.CUSTOM_COMPLETION_SUCCEEDED
         if succeeded + failed >= self.total:
             return CompletionReason.ALL_COMPLETED
         if self.config.min_successful is not None and succeeded >= self.config.min_successful:
