@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,6 +77,7 @@ class Service:
         self.requests: list[list[Json]] = []
         self.on_request: Callable[[int], None] = lambda number: None
         """Called with the number of each checkpoint request before it is looked at; may raise to lose it."""
+        self.read_only = False
         self._lock = threading.Lock()
         self._skipped_ms = 0
         self._unseen: dict[str, None] = {}
@@ -93,6 +94,15 @@ class Service:
                 "ExecutionDetails": details,
             }
         )
+
+    @classmethod
+    def of_history(cls, arn: str, operations: Iterable[Json]) -> Service:
+        """The service as it stands after a recorded execution; it refuses every update."""
+        service = cls(None)
+        service.arn = arn
+        service.operations = {record["Id"]: record for record in operations}
+        service.read_only = True
+        return service
 
     def now_ms(self) -> int:
         """The clock."""
@@ -128,6 +138,8 @@ class Service:
             if request["CheckpointToken"] != self.token:
                 raise ServiceError(f"Invalid checkpoint token {request['CheckpointToken']}: {self.token} is due")
             updates = list(request["Updates"])
+            if updates and self.read_only:
+                raise ServiceError(f"a replay sent {updates}")
             self._validate(updates)
             self.requests.append(updates)
             for update in updates:

@@ -19,6 +19,10 @@ OURS = "durable_execution_sdk"
 OFFICIAL = "aws_durable_execution_sdk_python"
 
 
+class HungError(Exception):
+    """An invocation neither ends nor asks for anything."""
+
+
 class Side(Protocol):
     """Runs one invocation against a service."""
 
@@ -53,8 +57,9 @@ class Here:
 class Worker:
     """Another SDK in an environment of its own; invocations of many threads share the process."""
 
-    def __init__(self, name: str, python: str, module: str = OFFICIAL) -> None:
+    def __init__(self, name: str, python: str, module: str = OFFICIAL, patience_s: float = 60) -> None:
         self.name = name
+        self._patience_s = patience_s
         self._process = subprocess.Popen(
             [python, "-m", "tests.compat.worker", module],
             cwd=ROOT,
@@ -74,7 +79,10 @@ class Worker:
         inbox = self._inboxes[key] = queue.SimpleQueue()
         self._send({"id": key, "invoke": scenario, "event": event})
         while True:
-            message = inbox.get()
+            try:
+                message = inbox.get(timeout=self._patience_s)
+            except queue.Empty:
+                raise HungError(f"{self.name} has not ended {scenario} after {self._patience_s} s") from None
             if "done" in message:
                 del self._inboxes[key]
                 found: Json = message["done"]
@@ -87,10 +95,11 @@ class Worker:
                 self._send({"id": key, "refused": str(error)})
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, hung invocations included."""
+        self._process.kill()
+        self._process.wait()
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait()
         self._reader.join()
         assert self._process.stdout is not None
         self._process.stdout.close()

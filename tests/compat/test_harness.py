@@ -18,7 +18,7 @@ def checkpoint(service: Service, *updates: dict[str, Any]) -> dict[str, Any]:
     return service.checkpoint({"CheckpointToken": service.token, "Updates": list(updates)})
 
 
-@pytest.mark.parametrize("name", ["nested_children", "map_of_steps", "wait_for_callback"])
+@pytest.mark.parametrize("name", ["nested_children", "callbacks_answered", "wait_for_callback"])
 def test_the_official_sdk_agrees_with_itself(name: str, official: Worker) -> None:
     assert_identical(run(name, [official]), run(name, [official]))
 

@@ -58,7 +58,7 @@ def condition_check_fails(sdk: Any, event: Any, ctx: Any) -> Any:
     return caught(lambda: ctx.wait_for_condition(check, config, "polling"))
 
 
-@scenario()
+@scenario(own_words=True)
 def condition_runs_out_of_attempts(sdk: Any, event: Any, ctx: Any) -> Any:
     config = sdk.waits.WaitForConditionConfig(wait_strategy=strategy(sdk, 99, max_attempts=3), initial_state={"n": 0})
     outcome = caught(lambda: ctx.wait_for_condition(count, config, "polling"))

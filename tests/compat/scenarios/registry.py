@@ -19,18 +19,28 @@ class Scenario:
     body: Body
     payload: str | None
     script: Script | None
+    own_words: bool
+    """Its errors are the SDK's, whose wording is free: messages are not compared."""
+    sends_queued: bool
+    """We send a START that the official SDK, ending the execution, drops from its queue."""
 
 
 REGISTRY: dict[str, Scenario] = {}
 
 
-def scenario(payload: str | None = "{}", script: Script | None = None) -> Callable[[Body], Body]:
+def scenario(
+    payload: str | None = "{}",
+    script: Script | None = None,
+    *,
+    own_words: bool = False,
+    sends_queued: bool = False,
+) -> Callable[[Body], Body]:
     """Register a body under its name."""
 
     def register(body: Body) -> Body:
         name = body.__name__
         assert name not in REGISTRY, f"two scenarios are named {name}"
-        REGISTRY[name] = Scenario(name, body, payload, script)
+        REGISTRY[name] = Scenario(name, body, payload, script, own_words, sends_queued)
         return body
 
     return register

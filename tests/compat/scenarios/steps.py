@@ -57,7 +57,7 @@ def values_of_every_kind(sdk: Any, event: Any, ctx: Any) -> Any:
     return [repr(ctx.step(lambda _, value=value: value, "value")) for value in values]
 
 
-@scenario()
+@scenario(own_words=True)
 def values_that_cannot_be_stored(sdk: Any, event: Any, ctx: Any) -> Any:
     found = []
     for value in ({1, 2}, object(), {(1, 2): 3}, [datetime.time(1)]):
@@ -157,7 +157,7 @@ def custom_sub_type(sdk: Any, event: Any, ctx: Any) -> Any:
     return ctx.step(lambda _: 1, "typed", sdk.config.StepConfig(sub_type="Payment"))
 
 
-@scenario()
+@scenario(own_words=True)
 def custom_serdes(sdk: Any, event: Any, ctx: Any) -> Any:
     class Upper(sdk.serdes.SerDes):  # type: ignore[misc]  # the base is known when the scenario runs
         def serialize(self, value: Any, context: Any) -> str:

@@ -1,0 +1,83 @@
+"""Records scenarios with the official local runner, in the official SDK's environment.
+
+    python -m tests.compat.local_runner SCENARIO...
+
+Prints one history a line. What the runner hands to the handler and what it acknowledges is merged into the final
+records, as an SDK sees them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from importlib.metadata import version
+from typing import Any
+
+from aws_durable_execution_sdk_python_testing.runner import DurableFunctionTestRunner
+
+from tests.compat import scenarios
+from tests.compat.sdk import Sdk
+from tests.compat.sides import OFFICIAL
+
+Json = dict[str, Any]
+
+
+class Tap:
+    """The runner's service client, with an eye on what it acknowledges."""
+
+    def __init__(self, client: Any, records: dict[str, Json]) -> None:
+        self._client = client
+        self._records = records
+
+    def checkpoint(self, *arguments: Any, **options: Any) -> Any:
+        """Pass the request on and keep what comes back."""
+        answer = self._client.checkpoint(*arguments, **options)
+        for operation in answer.new_execution_state.operations:
+            self._records[operation.operation_id] = operation.to_json_dict()
+        return answer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
+def record(sdk: Sdk, name: str) -> Json:
+    """Run a scenario to its end and describe the execution."""
+    case = scenarios.REGISTRY[name]
+    records: dict[str, Json] = {}
+    found: Json = {}
+
+    def handler(event: Any, context: Any) -> Any:
+        for operation in event.initial_execution_state.operations:
+            records[operation.operation_id] = operation.to_json_dict()
+        tapped = sdk.execution.DurableExecutionInvocationInputWithClient.from_durable_execution_invocation_input(
+            event, Tap(event.service_client, records)
+        )
+        durable = sdk.top.durable_execution(lambda payload, durable_context: case.body(sdk, payload, durable_context))
+        found.update(arn=event.durable_execution_arn, output=durable(tapped, context))
+        return found["output"]
+
+    with DurableFunctionTestRunner(handler) as runner:
+        runner.run(input=case.payload, execution_timeout=100_000)
+    return {
+        "version": 1,
+        "producer": f"{OFFICIAL} {version(OFFICIAL.replace('_', '-'))}, local runner "
+        f"{version('aws-durable-execution-sdk-python-testing')}",
+        "scenario": name,
+        "arn": found["arn"],
+        "outcome": {"output": found["output"]},
+        "operations": list(records.values()),
+    }
+
+
+def main(names: list[str]) -> None:
+    """Print the histories."""
+    out, sys.stdout = sys.stdout, sys.stderr
+    logging.disable(logging.CRITICAL)
+    sdk = Sdk(OFFICIAL)
+    for name in names:
+        print(json.dumps(record(sdk, name)), file=out, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
