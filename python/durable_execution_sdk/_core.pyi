@@ -7,8 +7,11 @@ since the epoch unless a name says otherwise, sizes are bytes of UTF-8.
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Self, final
 
+from typing_extensions import disjoint_base
+
 __version__: Final[str]
 
+@disjoint_base
 class CodecError(ValueError):
     """A value that the default serdes cannot write, or a text that it cannot read."""
 
