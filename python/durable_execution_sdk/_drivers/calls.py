@@ -29,6 +29,8 @@ from durable_execution_sdk._serdes.text import DEFAULT_JSON_SERDES, EXTENDED_TYP
 
 T = TypeVar("T")
 
+_DEFAULT_RETRY = RetryPresets.default()
+
 SIGNALS = (SuspendExecution, BackgroundThreadError, OrphanedChildException)
 """What ends a strand. User code must let them pass; `except Exception` does."""
 
@@ -79,7 +81,7 @@ def call_step(context: OperationScope, func: Callable[[StepContext], Any], name:
             StepOperation(identity, config.step_semantics),
             body,
             _codec(context, identity, config.serdes, EXTENDED_TYPES_SERDES),
-            config.retry_strategy or RetryPresets.default(),
+            config.retry_strategy or _DEFAULT_RETRY,
             position,
         )
 

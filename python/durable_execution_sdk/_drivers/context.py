@@ -7,8 +7,8 @@ the strand has ended.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar, overload
 
 from durable_execution_sdk._core import MISS
 from durable_execution_sdk._drivers.calls import (
@@ -67,14 +67,28 @@ class DurableContext(OperationScope):
 
     # --- operations ---
 
-    def step(self, func: Callable[[StepContext], T], name: str | None = None, config: StepConfig | None = None) -> T:
+    @overload
+    def step(
+        self,
+        func: Callable[[StepContext], Coroutine[Any, Any, T]],
+        name: str | None = None,
+        config: StepConfig | None = None,
+    ) -> T: ...
+    @overload
+    def step(
+        self, func: Callable[[StepContext], T], name: str | None = None, config: StepConfig | None = None
+    ) -> T: ...
+    def step(
+        self, func: Callable[[StepContext], Any], name: str | None = None, config: StepConfig | None = None
+    ) -> Any:
         """Run a function once and record its result; a replay returns what is recorded.
 
         A failing function is tried again as the retry strategy says (default: `RetryPresets.default()`); between
         attempts the invocation is suspended.
 
         Args:
-            func: Called with a `StepContext`. Its result must survive the serdes; you get it back as a replay would.
+            func: Called with a `StepContext`; `def` or `async def`. Its result must survive the serdes; you get it back
+                as a replay would.
             name: Shown in the history. Default: the name of a function decorated with `durable_step`, else none.
             config: Retry strategy, guarantee per attempt, serdes, subtype.
 
@@ -92,8 +106,8 @@ class DurableContext(OperationScope):
         if config is None or (config.serdes is None and not config.sub_type):
             value = self._lane_step(name)
             if value is not MISS:
-                return value  # type: ignore[no-any-return]  # the lane answers with what was recorded
-        return call_step(self, func, name, config or _STEP)  # type: ignore[no-any-return]  # one round trip of T
+                return value
+        return call_step(self, func, name, config or _STEP)
 
     def wait(self, duration: DurationLike, name: str | None = None) -> None:
         """Suspend for a while without paying for compute.
@@ -248,12 +262,26 @@ class DurableContext(OperationScope):
                 raise
         raise raised
 
+    @overload
+    def wait_for_condition(
+        self,
+        check: Callable[[T, WaitForConditionCheckContext], Coroutine[Any, Any, T]],
+        config: WaitForConditionConfig[T],
+        name: str | None = None,
+    ) -> T: ...
+    @overload
     def wait_for_condition(
         self,
         check: Callable[[T, WaitForConditionCheckContext], T],
         config: WaitForConditionConfig[T],
         name: str | None = None,
-    ) -> T:
+    ) -> T: ...
+    def wait_for_condition(
+        self,
+        check: Callable[[Any, WaitForConditionCheckContext], Any],
+        config: WaitForConditionConfig[Any],
+        name: str | None = None,
+    ) -> Any:
         """Call `check` until the wait strategy is content, suspended in between.
 
         Args:
@@ -278,8 +306,8 @@ class DurableContext(OperationScope):
         if config.serdes is None:
             value = self._lane_condition(name)
             if value is not MISS:
-                return value  # type: ignore[no-any-return]  # the lane answers with what was recorded
-        return call_condition(self, check, config, name)  # type: ignore[no-any-return]  # one round trip of T
+                return value
+        return call_condition(self, check, config, name)
 
     # --- about the context ---
 
