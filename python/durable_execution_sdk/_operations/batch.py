@@ -46,8 +46,8 @@ from durable_execution_sdk._model.errors import (
 )
 from durable_execution_sdk._model.signals import OrphanedChildException, SuspendExecution, TimedSuspendExecution
 from durable_execution_sdk._model.updates import OperationIdentifier
+from durable_execution_sdk._operations.batch_events import BranchEvent, Failed, Fatal, Orphaned, Suspended
 from durable_execution_sdk._operations.batch_record import CompletionRecord
-from durable_execution_sdk._operations.coordinator import BranchEvent, Failed, Fatal, Orphaned, Suspended
 from durable_execution_sdk._operations.identity import describe, reject_recorded_virtual, require_same
 from durable_execution_sdk._operations.outcomes import recorded_error
 

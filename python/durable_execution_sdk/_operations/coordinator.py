@@ -40,9 +40,8 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from durable_execution_sdk._model.batch import BatchItem, BatchResult
 from durable_execution_sdk._model.completion import (
@@ -54,7 +53,32 @@ from durable_execution_sdk._model.completion import (
     CompletionReason,
     CompletionStatus,
 )
-from durable_execution_sdk._model.errors import ErrorObject, InvalidStateError
+from durable_execution_sdk._model.errors import InvalidStateError
+from durable_execution_sdk._operations.batch_events import (
+    Ask,
+    Begun,
+    BranchEvent,
+    Command,
+    Decided,
+    Discard,
+    Drain,
+    Drained,
+    Event,
+    Failed,
+    Fatal,
+    Finish,
+    Lanes,
+    Orphaned,
+    Raise,
+    Refresh,
+    Refreshed,
+    Resume,
+    Start,
+    Succeeded,
+    Suspend,
+    Suspended,
+    Tick,
+)
 
 PATIENCE_MS: Final = 100
 """How long to leave a branch alone that was resumed in time and found its wait unfinished (a service whose clock is
@@ -81,150 +105,6 @@ class Phase(Enum):
     ASKING = "asking"
     DRAINING = "draining"
     ENDED = "ended"
-
-
-# --- events -----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """The first event."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lanes:
-    """So many branches can be taken on now. What is not used lapses."""
-
-    free: int
-
-
-@dataclass(frozen=True, slots=True)
-class Succeeded:
-    """A branch has a result."""
-
-    index: int
-    result: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A branch failed; `retryable` if a new invocation may do better."""
-
-    index: int
-    error: ErrorObject
-    retryable: Exception | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Suspended:
-    """A branch waits until `due_ms`, or for news from the service."""
-
-    index: int
-    due_ms: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Orphaned:
-    """A branch found that an enclosing context has ended."""
-
-    index: int
-
-
-@dataclass(frozen=True, slots=True)
-class Fatal:
-    """A branch met what no batch tolerates."""
-
-    index: int
-    error: BaseException
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """What the predicate answered."""
-
-    decision: CompletionDecision
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """Time has passed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refreshed:
-    """The news asked for by `Refresh` are merged."""
-
-
-@dataclass(frozen=True, slots=True)
-class Drained:
-    """Every event that was under way when `Drain` was answered has been delivered."""
-
-
-BranchEvent: TypeAlias = Succeeded | Failed | Suspended | Orphaned | Fatal
-Event: TypeAlias = BranchEvent | Begun | Lanes | Decided | Tick | Refreshed | Drained
-
-
-# --- commands ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Run these branches for the first time in this invocation."""
-
-    indexes: Sequence[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Resume:
-    """Run these branches again from the top: what they waited for has happened."""
-
-    indexes: Sequence[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Call the predicate and answer `Decided`."""
-
-    status: CompletionStatus
-
-
-@dataclass(frozen=True, slots=True)
-class Refresh:
-    """Send an empty checkpoint and answer `Refreshed` when its response is merged."""
-
-
-@dataclass(frozen=True, slots=True)
-class Drain:
-    """The batch is complete: deliver what has arrived meanwhile, then answer `Drained`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finish:
-    """The batch has its result."""
-
-    result: BatchResult[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Suspend:
-    """Nothing runs: suspend until `due_ms`, or until the service has news."""
-
-    due_ms: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Raise:
-    """The batch ends with this error, which is not one of an item."""
-
-    error: BaseException
-
-
-@dataclass(frozen=True, slots=True)
-class Discard:
-    """An enclosing context has ended: stop, nobody will see the result."""
-
-
-Command: TypeAlias = Start | Resume | Ask | Refresh | Drain | Finish | Suspend | Raise | Discard
 
 
 TRANSITIONS: Final[dict[tuple[BranchState, type[Any]], BranchState]] = {

@@ -33,8 +33,8 @@ from durable_execution_sdk._operations.batch import (
     ended_by,
     rebuild_branch,
 )
+from durable_execution_sdk._operations.batch_events import Failed, Fatal, Orphaned, Suspended
 from durable_execution_sdk._operations.batch_record import CompletionRecord
-from durable_execution_sdk._operations.coordinator import Failed, Fatal, Orphaned, Suspended
 from tests.unit.operations.rows import KEY, identity
 
 

@@ -13,13 +13,9 @@ from durable_execution_sdk._model.completion import (
     continue_batch,
 )
 from durable_execution_sdk._model.errors import ErrorObject, InvalidStateError
-from durable_execution_sdk._operations.coordinator import (
-    PATIENCE_MS,
-    TRANSITIONS,
+from durable_execution_sdk._operations.batch_events import (
     Ask,
     Begun,
-    BranchState,
-    Coordinator,
     Decided,
     Discard,
     Drain,
@@ -29,7 +25,6 @@ from durable_execution_sdk._operations.coordinator import (
     Finish,
     Lanes,
     Orphaned,
-    Phase,
     Raise,
     Refresh,
     Refreshed,
@@ -40,6 +35,7 @@ from durable_execution_sdk._operations.coordinator import (
     Suspended,
     Tick,
 )
+from durable_execution_sdk._operations.coordinator import PATIENCE_MS, TRANSITIONS, BranchState, Coordinator, Phase
 
 OOPS = ErrorObject("oops", "ValueError", None, None)
 ALL = CompletionConfig.all_completed()
