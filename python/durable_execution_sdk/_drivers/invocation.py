@@ -27,6 +27,7 @@ from durable_execution_sdk._drivers.clock import SYSTEM_CLOCK
 from durable_execution_sdk._drivers.commit import GroupCommit, load_pages
 from durable_execution_sdk._drivers.context import DurableContext
 from durable_execution_sdk._drivers.hooks import Hooks, InvocationFacts
+from durable_execution_sdk._drivers.pool import BRANCH_THREADS
 from durable_execution_sdk._drivers.ports import Clock, Transport
 from durable_execution_sdk._drivers.state import ExecutionState
 from durable_execution_sdk._model.api_errors import BotoClientError
@@ -86,11 +87,19 @@ Ending: TypeAlias = Returned | Suspended | Failed | Raised
 class DurableFunction:
     """A handler and what it takes to run one invocation of it over any transport."""
 
-    __slots__ = ("_handler", "_open_hooks")
+    __slots__ = ("_branch_threads", "_handler", "_open_hooks")
 
-    def __init__(self, handler: Callable[[Any, DurableContext], Any], open_hooks: OpenHooks | None = None) -> None:
+    def __init__(
+        self,
+        handler: Callable[[Any, DurableContext], Any],
+        open_hooks: OpenHooks | None = None,
+        *,
+        branch_threads: int = BRANCH_THREADS,
+    ) -> None:
+        """Args: the function, what opens the plugins of an invocation, and most threads that run branches."""
         self._handler = handler
         self._open_hooks = open_hooks
+        self._branch_threads = branch_threads
 
     @property
     def handler(self) -> Callable[[Any, DurableContext], Any]:
@@ -136,7 +145,8 @@ class DurableFunction:
             facts = InvocationFacts(arn, event_input, not replaying, execution, updated, journal, lambda_context)
             hooks = self._open_hooks(facts)
         commit = GroupCommit(journal, transport, arn, None if hooks is None else hooks.records_changed)
-        state = ExecutionState(arn, journal, commit, clock or SYSTEM_CLOCK, hooks, lambda_context)
+        threads = self._branch_threads
+        state = ExecutionState(arn, journal, commit, clock or SYSTEM_CLOCK, hooks, lambda_context, threads)
         if hooks is None:
             return self._run(state, lambda_context, event_input, replaying)
         hooks.invocation_started()

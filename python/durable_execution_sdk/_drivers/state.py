@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from durable_execution_sdk._core import Journal, Record
 from durable_execution_sdk._drivers.commit import GroupCommit
 from durable_execution_sdk._drivers.hooks import Hooks
+from durable_execution_sdk._drivers.pool import BRANCH_THREADS, BranchPool
 from durable_execution_sdk._drivers.ports import Clock
 from durable_execution_sdk._model.homes import public
 from durable_execution_sdk._model.signals import SuspendExecution, TimedSuspendExecution
@@ -26,6 +27,7 @@ class ExecutionState:
         "_band_ms",
         "_cleanups",
         "_remaining_ms",
+        "branch_pool",
         "clock",
         "commit",
         "durable_execution_arn",
@@ -35,7 +37,14 @@ class ExecutionState:
     )
 
     def __init__(
-        self, arn: str, journal: Journal, commit: GroupCommit, clock: Clock, hooks: Hooks | None, lambda_context: Any
+        self,
+        arn: str,
+        journal: Journal,
+        commit: GroupCommit,
+        clock: Clock,
+        hooks: Hooks | None,
+        lambda_context: Any,
+        branch_threads: int = BRANCH_THREADS,
     ) -> None:
         self.durable_execution_arn = arn
         self.journal = journal
@@ -43,7 +52,8 @@ class ExecutionState:
         self.clock = clock
         self.hooks = hooks
         self.out_of_time = False
-        self._cleanups: list[Callable[[], None]] = []
+        self.branch_pool = BranchPool(branch_threads)
+        self._cleanups: list[Callable[[], None]] = [self.branch_pool.close]
         self._remaining_ms: Callable[[], Any] | None = getattr(lambda_context, "get_remaining_time_in_millis", None)
         self._band_ms = 0.0
         given = self._time_left_ms()

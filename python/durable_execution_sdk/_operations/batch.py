@@ -26,7 +26,7 @@ A batch that is recorded as finished, but whose result was too large to be kept,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -58,27 +58,31 @@ _UNLABELLED: Final = OperationSubType.RUN_IN_CHILD_CONTEXT.value
 class BatchOperation:
     """One batch: its identity, its options, the names of its branches.
 
-    `given_names` are those that the user gave (None: none); `default_name` plus the index names the others.
+    `given_names` are those that the user gave (None: none); `default_name` names the others by their index.
     """
 
     identity: OperationIdentifier
     config: ConcurrencyConfig
     total: int
-    default_name: str = ""
+    default_name: Callable[[int], str] = str
     given_names: Sequence[str | None] | None = None
     is_flat: bool = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "is_flat", self.config.nesting_type is NestingType.FLAT)
 
+    def branch_id(self, index: int) -> str:
+        """The id of the branch at this index."""
+        return operation_id(self.identity.operation_id, index)
+
     def branch(self, index: int) -> OperationIdentifier:
         """Who the branch at this index is."""
         given = None if self.given_names is None else self.given_names[index]
         return OperationIdentifier(
-            operation_id(self.identity.operation_id, index),
+            self.branch_id(index),
             self.config.iteration_sub_type or _UNLABELLED,
             self.identity.operation_id,
-            f"{self.default_name}{index}" if given is None else given,
+            self.default_name(index) if given is None else given,
             operation_type=OperationType.CONTEXT,
         )
 

@@ -35,12 +35,13 @@ from durable_execution_sdk._operations.batch import (
 )
 from durable_execution_sdk._operations.batch_events import Failed, Fatal, Orphaned, Suspended
 from durable_execution_sdk._operations.batch_record import CompletionRecord
+from durable_execution_sdk._policy.naming import map_item_name
 from tests.unit.operations.rows import KEY, identity
 
 
 def batch(nesting=NestingType.NESTED, names=None):
     config = ConcurrencyConfig(nesting_type=nesting, top_level_sub_type="Map", iteration_sub_type="MapIteration")
-    return BatchOperation(identity("CONTEXT"), config, 3, "map-item-", names)
+    return BatchOperation(identity("CONTEXT"), config, 3, map_item_name, names)
 
 
 def test_branches_are_numbered_from_zero_under_the_batch():

@@ -1,0 +1,378 @@
+"""Maps and parallels for `def` handlers: the events of the coordinator, carried by threads.
+
+Whoever has an event takes the lock of the batch, hands it to the coordinator, and sees what follows. A pool thread that
+has finished a branch takes the next one along at once, so between two branches no thread is woken. What only the
+batch's own thread may do (ask the predicate, fetch news, return) is put into its inbox, where it waits.
+
+Branches that history shows as finished need no thread: the batch's own one takes their results. If there is no pool
+thread to be had, it runs the other branches too, one after the other.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import Any, TypeAlias
+
+from durable_execution_sdk._core import Record
+from durable_execution_sdk._drivers.calls import operate
+from durable_execution_sdk._drivers.codec import Codec
+from durable_execution_sdk._drivers.scope import OperationScope
+from durable_execution_sdk._drivers.state import park
+from durable_execution_sdk._drivers.strand import Strand
+from durable_execution_sdk._drivers.threads import run_scope
+from durable_execution_sdk._model.batch import BatchItem, BatchResult
+from durable_execution_sdk._model.checks import check_callable
+from durable_execution_sdk._model.completion import BatchItemStatus, CompletionPolicy
+from durable_execution_sdk._model.config import ConcurrencyConfig, MapConfig, ParallelBranch, ParallelConfig
+from durable_execution_sdk._model.enums import OperationSubType, OperationType
+from durable_execution_sdk._model.signals import OrphanedChildException
+from durable_execution_sdk._model.updates import OperationIdentifier
+from durable_execution_sdk._operations.batch import BatchOperation, Settle, ended_by, rebuild_branch
+from durable_execution_sdk._operations.batch_events import (
+    Ask,
+    Begun,
+    BranchEvent,
+    Command,
+    Decided,
+    Discard,
+    Drain,
+    Drained,
+    Event,
+    Failed,
+    Finish,
+    Lanes,
+    Raise,
+    Refresh,
+    Refreshed,
+    Resume,
+    Start,
+    Succeeded,
+    Suspend,
+    Tick,
+)
+from durable_execution_sdk._operations.batch_record import CompletionRecord, summary_writer
+from durable_execution_sdk._operations.child import ChildOperation
+from durable_execution_sdk._operations.coordinator import Coordinator, Phase
+from durable_execution_sdk._operations.identity import describe
+from durable_execution_sdk._operations.verdicts import Enter
+from durable_execution_sdk._policy.naming import map_item_name, parallel_branch_name
+from durable_execution_sdk._serdes.text import EXTENDED_TYPES_SERDES
+
+_logger = logging.getLogger("durable_execution_sdk")
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlan:
+    """What map, parallel and the primitive under them come down to."""
+
+    name: str | None
+    config: ConcurrencyConfig
+    total: int
+    body: Callable[[Any, int], Any]
+    """Runs one branch: its context, its index."""
+    default_name: Callable[[int], str] = str
+    """Names the branches that have no name given; not asked where all have one."""
+    given_names: Callable[[], Sequence[str | None]] | None = None
+    """Asked when the batch is entered, for it may be user code."""
+
+
+def map_plan(inputs: Any, total: int, func: Callable[..., Any], name: str | None, config: MapConfig[Any]) -> BatchPlan:
+    """The plan of a map."""
+    namer = config.item_namer
+    items = inputs if isinstance(inputs, Sequence) else list(inputs)  # sets and views of dicts are taken too
+
+    def body(branch: Any, index: int) -> Any:
+        return func(branch, items[index], index, inputs)
+
+    def names() -> Sequence[str | None]:
+        assert namer is not None  # given only where there is one
+        return [namer(item, index) for index, item in enumerate(items)]
+
+    options = _options(config, OperationSubType.MAP, OperationSubType.MAP_ITERATION)
+    return BatchPlan(name, options, total, body, map_item_name, names if namer is not None else None)
+
+
+def parallel_plan(functions: Sequence[Callable[[Any], Any]], name: str | None, config: ParallelConfig) -> BatchPlan:
+    """The plan of a parallel."""
+    branches = list(functions)
+    for index, function in enumerate(branches):
+        check_callable(f"functions[{index}]", function)
+
+    def body(branch: Any, index: int) -> Any:
+        return branches[index](branch)
+
+    def names() -> Sequence[str | None]:
+        return [function.name if isinstance(function, ParallelBranch) else None for function in branches]
+
+    options = _options(config, OperationSubType.PARALLEL, OperationSubType.PARALLEL_BRANCH)
+    return BatchPlan(name, options, len(branches), body, parallel_branch_name, names)
+
+
+def _options(
+    config: MapConfig[Any] | ParallelConfig, top: OperationSubType, iteration: OperationSubType
+) -> ConcurrencyConfig:
+    return ConcurrencyConfig(
+        config.max_concurrency,
+        config.completion_config,
+        config.serdes,
+        config.item_serdes,
+        config.summary_generator,
+        config.nesting_type,
+        top_level_sub_type=top.value,
+        iteration_sub_type=iteration.value,
+    )
+
+
+def call_batch(context: OperationScope, plan: BatchPlan) -> BatchResult[Any]:
+    """One batch, from its START to its result."""
+    config = plan.config
+    sub_type = config.top_level_sub_type or OperationSubType.RUN_IN_CHILD_CONTEXT.value
+
+    def run(identity: OperationIdentifier, position: int) -> Any:
+        state = context.state
+        inner = context.create_child_context(identity.operation_id)
+        record = state.journal.find(identity.operation_id)
+
+        def body(entered: Enter) -> BatchResult[Any]:
+            names = None if plan.given_names is None else plan.given_names()
+            batch = Batch(
+                inner, BatchOperation(identity, config, plan.total, plan.default_name, names), plan.body, record
+            )
+            return batch.rebuild() if entered.reconstruct else batch.run()
+
+        # Never the context's default serdes: it is meant for the user's values, and this is one of ours.
+        codec = Codec(config.serdes or EXTENDED_TYPES_SERDES, state, identity)
+        write = summary_writer(sub_type, config.summary_generator)
+        return run_scope(state, ChildOperation(identity), body, codec, write, position)
+
+    return operate(context, OperationType.CONTEXT, sub_type, plan.name, run)  # type: ignore[no-any-return]  # what `body` returns
+
+
+class Batch:
+    """One batch, while its branches run. Made by the thread that called map or parallel: the batch's own."""
+
+    __slots__ = (
+        "_body",
+        "_context",
+        "_inbox",
+        "_lock",
+        "_machine",
+        "_op",
+        "_record",
+        "_serdes",
+        "_state",
+        "_variables",
+        "_wake_ms",
+    )
+
+    def __init__(
+        self, context: OperationScope, op: BatchOperation, body: Callable[[Any, int], Any], record: Record | None
+    ) -> None:
+        config = op.config
+        self._context = context
+        self._state = context.state
+        self._op = op
+        self._body = body
+        self._record = record
+        self._serdes = config.item_serdes or config.serdes or context.default_serdes or EXTENDED_TYPES_SERDES
+        self._machine = Coordinator(op.total, config.completion_config, config.max_concurrency, op.given_names)
+        self._lock = threading.Lock()
+        self._inbox: SimpleQueue[Sequence[Command]] = SimpleQueue()
+        self._wake_ms: int | None = None
+        self._variables = contextvars.copy_context()
+
+    # --- on the batch's own thread ---
+
+    def run(self) -> BatchResult[Any]:
+        """Run the branches until the batch is complete, or suspend."""
+        commands: Sequence[Command] = self._tell(Begun())
+        while True:
+            for command in commands:
+                match command:
+                    case Ask(status):
+                        policy = CompletionPolicy(self._op.total, self._op.config.completion_config)
+                        commands = self._tell(Decided(policy.ask(status)))
+                    case Refresh():
+                        self._state.commit.commit(None)
+                        commands = self._tell(Refreshed())
+                    case Drain():
+                        commands = self._tell(Drained())
+                    case Finish(result):
+                        return result
+                    case Suspend(due_ms):
+                        park(due_ms, describe(self._op.identity))
+                    case Raise(error):
+                        raise error
+                    case Discard():
+                        raise OrphanedChildException(
+                            f"{describe(self._op.identity)} belongs to a context that has ended",
+                            self._op.identity.operation_id,
+                        )
+                    case Start() | Resume():
+                        raise AssertionError("branches are started where lanes are offered")
+                break
+            else:
+                commands = self._go_on()
+
+    def _go_on(self) -> Sequence[Command]:
+        """Hand out what may run; take a branch on this thread if nobody else does; else wait."""
+        with self._lock:
+            finished, live = self._admit()
+            idle = not finished and not live and not self._machine.running
+            own = self._next() if idle else None
+        for run in live:
+            self._state.branch_pool.give(partial(self._work, run))
+        if own is not None:
+            return self._tell(self._outcome(own))
+        for run in finished:
+            commands = self._tell(self._outcome(run))
+            if commands:
+                self._inbox.put(commands)
+        return () if finished else self._wait()
+
+    def _admit(self) -> tuple[list[Run], list[Run]]:
+        """Admit branches in order: those that are finished, and as many others as there are threads for."""
+        machine, pool = self._machine, self._state.branch_pool
+        finished: list[Run] = []
+        live: list[Run] = []
+        while machine.runnable:
+            if not machine.resumable and self._is_finished(machine.started):
+                finished += self._take(1)
+                continue
+            wanted = machine.runnable if self._record is None else machine.resumable or 1
+            claimed = pool.claim(wanted, self._serve)
+            if not claimed:
+                break
+            live += self._take(claimed)
+        return finished, live
+
+    def _is_finished(self, index: int) -> bool:
+        if self._record is None or self._op.is_flat:
+            return False
+        record = self._state.journal.find(self._op.branch_id(index))
+        return record is not None and record.is_terminal and not record.replay_children
+
+    def _wait(self) -> Sequence[Command]:
+        with self._lock:
+            self._wake_ms = self._machine.wake_ms
+        timeout = None if self._wake_ms is None else max(0, self._wake_ms - self._state.clock.now_ms()) / 1000
+        try:
+            return self._inbox.get(timeout=timeout)
+        except Empty:
+            return self._tell(Tick())
+
+    # --- on pool threads ---
+
+    def _work(self, run: Run | None) -> None:
+        """Run a branch, and then others as long as there are any."""
+        while run is not None and self._machine.phase not in _OVER:
+            event = self._outcome(run)
+            with self._lock:
+                commands = self._machine.on(event, self._state.clock.now_ms())
+                run = self._next()
+                wake_ms = self._machine.wake_ms
+                earlier = wake_ms is not None and (self._wake_ms is None or wake_ms < self._wake_ms)
+                if earlier:
+                    self._wake_ms = wake_ms
+            if commands or earlier:
+                self._inbox.put(commands)
+
+    def _serve(self) -> None:
+        """A thread of the pool has nothing to do."""
+        with self._lock:
+            run = self._next()
+            others = self._state.branch_pool.claim(self._machine.runnable, self._serve) if run is not None else 0
+        for _ in range(others):
+            self._state.branch_pool.give(self._serve)
+        self._work(run)
+
+    # --- on any thread ---
+
+    def _tell(self, event: Event) -> Sequence[Command]:
+        with self._lock:
+            return self._machine.on(event, self._state.clock.now_ms())
+
+    def _next(self) -> Run | None:
+        """Admit one branch, with the lock held."""
+        return self._take(1)[0] if self._machine.runnable else None
+
+    def _take(self, lanes: int) -> list[Run]:
+        runs: list[Run] = []
+        for command in self._machine.on(Lanes(lanes), self._state.clock.now_ms()):
+            if isinstance(command, Resume):
+                runs += [(index, True) for index in command.indexes]
+            elif isinstance(command, Start):
+                runs += [(index, False) for index in command.indexes]
+        return runs
+
+    def _outcome(self, run: Run) -> BranchEvent:
+        # Variables that a branch sets are its own, whichever thread it runs on.
+        return self._variables.copy().run(self._run_branch, *run)
+
+    def _run_branch(self, index: int, resumed: bool) -> BranchEvent:
+        strand = Strand()
+        hooks = self._state.hooks
+        try:
+            with strand.running(), nullcontext() if hooks is None else hooks.branch_context():
+                return Succeeded(index, self._enter(index, strand, resumed=resumed))
+        except BaseException as error:  # the coordinator decides what becomes of it
+            return ended_by(index, error)
+
+    def _enter(self, index: int, strand: Strand, *, resumed: bool = False) -> Any:
+        """The child context that a branch is."""
+        op, state = self._op, self._state
+        identity = op.branch(index)
+        replaying = resumed or (
+            self._context.scope.replaying and (op.is_flat or state.journal.find(identity.operation_id) is not None)
+        )
+        child = self._context.create_child_context(
+            identity.operation_id, is_virtual=op.is_flat, replaying=replaying, strand=strand
+        )
+
+        def body(_: Enter) -> Any:
+            try:
+                return child.run_body(lambda context: self._body(context, index))
+            except Exception as error:
+                if strand.signal is None:
+                    raise
+                _logger.warning("An exception while %s was being suspended is ignored.", describe(identity))
+                raise strand.signal from error
+
+        return run_scope(state, ChildOperation(identity, op.is_flat), body, Codec(self._serdes, state, identity), None)
+
+    # --- a batch that is recorded as finished ---
+
+    def rebuild(self) -> BatchResult[Any]:
+        """The result of a batch that was too large to be kept, made again from its branches."""
+        op, journal = self._op, self._state.journal
+        end = CompletionRecord.from_summary_payload(None if self._record is None else self._record.result)
+        items = []
+        for index in range(op.total if end is None else min(op.total, end.started_total)):
+            identity = op.branch(index)
+            verdict = rebuild_branch(op, index, identity, journal.find(identity.operation_id), end)
+            items.append(verdict.item if isinstance(verdict, Settle) else self._reenter(index))
+        if end is None:
+            return BatchResult.from_items(items, op.config.completion_config)
+        return BatchResult(items, end.completion_reason)
+
+    def _reenter(self, index: int) -> BatchItem[Any]:
+        try:
+            return BatchItem(index, BatchItemStatus.SUCCEEDED, self._enter(index, self._context.strand))
+        except Exception as error:
+            event = ended_by(index, error)
+            if not self._op.is_flat or not isinstance(event, Failed) or event.retryable is not None:
+                raise
+            return BatchItem(index, BatchItemStatus.FAILED, error=event.error)
+
+
+Run: TypeAlias = tuple[int, bool]
+"""A branch to run, and whether it is resumed in this invocation."""
+
+_OVER = frozenset({Phase.DRAINING, Phase.ENDED})
