@@ -120,4 +120,5 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 def _named(bound: _F, func: Callable[..., Any]) -> _F:
     setattr(bound, BOUND_NAME, func.__name__)
+    bound.__wrapped__ = func  # type: ignore[attr-defined]  # tells which colour the body has
     return bound

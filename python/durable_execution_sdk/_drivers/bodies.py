@@ -1,10 +1,21 @@
-"""`async def` bodies under a `def` handler: each runs to its end on an event loop of its own."""
+"""The colour of user code, and `async def` bodies under a `def` handler: each runs on an event loop of its own."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Coroutine
 from types import CoroutineType
 from typing import Any
+
+
+def is_async(func: Any) -> bool:
+    """Whether calling it gives a coroutine: `async def`, also behind decorators, partials and callable objects."""
+    while isinstance(func, functools.partial):
+        func = func.func
+    func = inspect.unwrap(func)
+    called = getattr(type(func), "__call__", None)  # noqa: B004  # its colour is asked for, not its existence
+    return inspect.iscoroutinefunction(func) or inspect.iscoroutinefunction(called)
 
 
 def settle(value: Any) -> Any:

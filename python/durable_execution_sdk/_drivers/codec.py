@@ -32,7 +32,7 @@ class Codec:
     def encode(self, value: Any) -> str | None:
         """Write a value, or raise a serdes error."""
         try:
-            text = settle(self.serdes.serialize(value, self._context()))
+            text = settle(self.serdes.serialize(value, self.context()))
         except Exception as error:
             failure = serdes_failure("serialize", self.identity.operation_id, error)
             if failure is error:
@@ -64,12 +64,12 @@ class Codec:
         if text is None:
             return None
         try:
-            return settle(self.serdes.deserialize(text, self._context()))
+            return settle(self.serdes.deserialize(text, self.context()))
         except Exception as error:
             failure = serdes_failure("deserialize", self.identity.operation_id, error)
             if failure is error:
                 raise
             raise failure from error
 
-    def _context(self) -> SerDesContext:
+    def context(self) -> SerDesContext:
         return SerDesContext(self.identity.operation_id, self.state.durable_execution_arn)

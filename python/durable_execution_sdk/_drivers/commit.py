@@ -69,6 +69,7 @@ class GroupCommit:
         "_timer_idle",
         "_transport",
         "_wake",
+        "on_merged",
         "revoked",
     )
 
@@ -93,8 +94,26 @@ class GroupCommit:
         self._closed = False
         self._end: BaseException | None = None
         self.revoked = False
+        self.on_merged: Callable[[list[str]], None] | None = None
+        """Called on the thread that sent, when an answer is merged and settled, with the ids of what it changed."""
+
+    @property
+    def stamps_rise(self) -> bool:
+        """Whether the service promises that end times rise from one completion to the next."""
+        return bool(getattr(self._transport, "stamps_rise", False))
 
     # --- for operations ---
+
+    def enqueue(self, update: OperationUpdate | None) -> int:
+        """Queue an update for whoever sends next; the ticket that settles when it is acknowledged.
+
+        Raises:
+            BackgroundThreadError: An earlier request failed.
+            OrphanedChildException: An enclosing context has ended, or the execution.
+            SuspendExecution: The service takes no more updates from this invocation.
+        """
+        with self._lock:
+            return self._push(update)
 
     def submit(self, update: OperationUpdate) -> None:
         """Queue an update and return at once."""
@@ -196,12 +215,15 @@ class GroupCommit:
             raise CheckpointError(f"The service sent an acknowledgement that cannot be read: {error}") from error
         if acknowledgement.outcome == "revoked":
             return "revoked"
-        changed = None if self._on_changed is None else list(acknowledgement.changed)
+        listened = self._on_changed is not None or self.on_merged is not None
+        changed = list(acknowledgement.changed) if listened else None
         if acknowledgement.outcome == "continue":
             load_pages(self._journal, self._transport, self._arn, acknowledgement.next_marker, changed)
         if self._on_changed is not None and changed:
             self._on_changed(changed)
         self._journal.settle()
+        if self.on_merged is not None:
+            self.on_merged(changed or [])
         return acknowledgement.outcome
 
     def _stop(self, end: BaseException) -> None:

@@ -44,16 +44,14 @@ from durable_execution_sdk._model.contexts import (
 from durable_execution_sdk._model.duration import Duration, DurationLike, as_duration
 from durable_execution_sdk._model.enums import OperationSubType
 from durable_execution_sdk._model.errors import (
-    CallbackError,
-    CallbackSubmitterError,
     ChildContextError,
-    StepError,
     ValidationError,
 )
 from durable_execution_sdk._model.homes import public
 from durable_execution_sdk._model.serdes import SerDes, SerDesDeserializer
 from durable_execution_sdk._model.strategies import WaitForConditionConfig
 from durable_execution_sdk._operations.batch import check_positions, count_of
+from durable_execution_sdk._operations.callback import submission_error
 from durable_execution_sdk._policy.naming import BOUND_NAME, callback_name, submitter_name
 
 T = TypeVar("T")
@@ -130,7 +128,7 @@ class DurableContext(OperationScope):
         Example:
             >>> ctx.wait(Duration.from_hours(1), name="settlement")
         """
-        seconds = _require_seconds(duration)
+        seconds = require_seconds(duration)
         if self._lane_wait(name) is MISS:
             call_wait(self, seconds, name)
 
@@ -256,17 +254,8 @@ class DurableContext(OperationScope):
         try:
             return call_child(self, body, name, _CHILD, OperationSubType.WAIT_FOR_CALLBACK.value)
         except ChildContextError as error:
-            cause = error.__cause__
-            if isinstance(cause, CallbackError):
-                raised: Exception = cause
-            elif isinstance(cause, StepError):
-                raised = CallbackSubmitterError(
-                    cause.message or "The submitter of the callback failed.",
-                    data=cause.data,
-                    stack_trace=cause.stack_trace,
-                )
-                raised.__cause__ = cause
-            else:
+            raised = submission_error(error)
+            if raised is error:
                 raise
         raise raised
 
@@ -477,7 +466,8 @@ def _two_way(serdes: Any) -> Any:
     return serdes if hasattr(serdes, "serialize") else None
 
 
-def _require_seconds(duration: DurationLike) -> int:
+def require_seconds(duration: DurationLike) -> int:
+    """The length of a wait in seconds, or the error that says how long it must be."""
     seconds = (duration if isinstance(duration, Duration) else as_duration("duration", duration)).seconds
     if seconds < 1:
         raise ValidationError(f"wait takes a duration of at least 1 second, got duration={duration!r}")

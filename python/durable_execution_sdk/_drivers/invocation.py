@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from durable_execution_sdk._core import HistoryError, Journal
+from durable_execution_sdk._drivers.bodies import is_async
 from durable_execution_sdk._drivers.clock import SYSTEM_CLOCK
 from durable_execution_sdk._drivers.commit import GroupCommit, load_pages
 from durable_execution_sdk._drivers.context import DurableContext
@@ -87,7 +88,7 @@ Ending: TypeAlias = Returned | Suspended | Failed | Raised
 class DurableFunction:
     """A handler and what it takes to run one invocation of it over any transport."""
 
-    __slots__ = ("_branch_threads", "_handler", "_open_hooks")
+    __slots__ = ("_branch_threads", "_handler", "_is_async", "_open_hooks")
 
     def __init__(
         self,
@@ -98,6 +99,7 @@ class DurableFunction:
     ) -> None:
         """Args: the function, what opens the plugins of an invocation, and most threads that run branches."""
         self._handler = handler
+        self._is_async = is_async(handler)
         self._open_hooks = open_hooks
         self._branch_threads = branch_threads
 
@@ -182,6 +184,14 @@ class DurableFunction:
         return output
 
     def _call(self, state: ExecutionState, lambda_context: Any, event_input: Any, replaying: bool) -> Ending:
+        if self._is_async:
+            # asyncio is a quarter of the package's import, and `def` handlers do without it.
+            from durable_execution_sdk._drivers.aio.entry import run_handler
+
+            try:
+                return Returned(run_handler(state, self._handler, event_input, lambda_context, replaying=replaying))
+            except (Exception, SuspendExecution, BackgroundThreadError) as error:
+                return ending_of(error)
         context = DurableContext.from_lambda_context(state, lambda_context, replaying)
         strand = context.strand
         try:

@@ -143,7 +143,7 @@ def run_condition(
             raise failed
         return conclude(state, op.identity, op.fail(failed))
     if decision.should_continue:
-        delay = _whole_delay(decision.delay_seconds, op.identity)
+        delay = whole_delay(decision.delay_seconds, op.identity)
         return conclude(state, op.identity, op.retry(payload, delay, state.clock.now_ms()))
     conclude(state, op.identity, op.succeed(payload))
     return value
@@ -165,10 +165,10 @@ def _consult(
     decision = strategy(error, attempt)
     if not decision.should_retry:
         return op.fail(error)
-    return op.retry(error, _whole_delay(decision.delay_seconds, op.identity), state.clock.now_ms())
+    return op.retry(error, whole_delay(decision.delay_seconds, op.identity), state.clock.now_ms())
 
 
-def _whole_delay(seconds: int, identity: OperationIdentifier) -> int:
+def whole_delay(seconds: int, identity: OperationIdentifier) -> int:
     if seconds >= 1:
         return seconds
     _logger.warning("The delay of %s is %s s; the service takes at least 1.", describe(identity), seconds)

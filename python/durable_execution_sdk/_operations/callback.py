@@ -8,7 +8,10 @@ from durable_execution_sdk._core import Record
 from durable_execution_sdk._model.errors import (
     CallbackError,
     CallbackExternalError,
+    CallbackSubmitterError,
     CallbackTimeoutError,
+    ChildContextError,
+    StepError,
     error_type_name,
 )
 from durable_execution_sdk._model.updates import CallbackOptions, OperationIdentifier, OperationUpdate
@@ -58,3 +61,17 @@ def _failed(record: Record, kind: type[CallbackError], otherwise: str) -> Callba
     # The external system's error type is its own business: the class says what happened, and there is no cause.
     message, _, data, stack_trace = record.error or (None, None, None, None)
     return kind(message or otherwise, error_type_name(kind), data, stack_trace)
+
+
+def submission_error(error: ChildContextError) -> Exception:
+    """What `wait_for_callback` raises for the failure of its context: the callback's own error, or the submitter's."""
+    cause = error.__cause__
+    if isinstance(cause, CallbackError):
+        return cause
+    if not isinstance(cause, StepError):
+        return error
+    raised = CallbackSubmitterError(
+        cause.message or "The submitter of the callback failed.", data=cause.data, stack_trace=cause.stack_trace
+    )
+    raised.__cause__ = cause
+    return raised

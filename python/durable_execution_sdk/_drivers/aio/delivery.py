@@ -12,7 +12,7 @@ soon as its operation starts; that is how histories whose stamps do not rise (ot
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 CREATED = 0
@@ -75,8 +75,11 @@ class DeliveryOrder:
                 self._available -= 1
         self._listening.discard(key)
 
-    def next(self, *, outside_work: bool) -> Event | None:
-        """Take the event to deliver now; None if there is none, or if it has to wait for work from outside."""
+    def next(self, *, outside_work: Callable[[], bool]) -> Event | None:
+        """Take the event to deliver now; None if there is none, or if it has to wait for work from outside.
+
+        `outside_work` is asked only if an event belongs to an operation that is not started.
+        """
         if self._late:
             return self._taken(heapq.heappop(self._late))
         if not self._available:
@@ -84,7 +87,7 @@ class DeliveryOrder:
         while True:
             top = self._waiting[0]
             key = (top.operation_id, top.kind)
-            if key not in self._listening and outside_work:
+            if key not in self._listening and outside_work():
                 return None
             heapq.heappop(self._waiting)
             del self._undelivered[key]

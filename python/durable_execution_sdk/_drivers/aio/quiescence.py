@@ -10,9 +10,16 @@ import asyncio
 import threading
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from durable_execution_sdk._drivers.aio import internals
 from durable_execution_sdk._drivers.aio.loop import DurableEventLoop
+
+
+class ThreadFuture(asyncio.Future[Any]):
+    """The outcome of a `def` body on a thread; `blocked_on` is the promise that the thread waits for, if it does."""
+
+    blocked_on: internals.AnyFuture | None = None
 
 
 @dataclass(slots=True)
@@ -105,6 +112,8 @@ class Surveyor:
             if self._is_durable(current):
                 found.blocked.setdefault(name, str(current))
                 found.durable.add(current)
+            elif isinstance(current, ThreadFuture) and current.blocked_on is not None:
+                todo.append(current.blocked_on)
             elif current in ours:
                 found.blocked.setdefault(
                     name, f"task {current.get_name() if isinstance(current, asyncio.Task) else current}"

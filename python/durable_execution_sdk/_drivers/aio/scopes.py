@@ -43,6 +43,8 @@ class TaskScope:
     core: Scope
     refusal: str | None = None
     """Why operations of this task are refused; None if they are not."""
+    in_body: bool = False
+    """It runs (part of) the body of a step, so nothing it does is replayed."""
     ordinals: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -67,7 +69,7 @@ class Scopes:
 
     def refuse(self, coroutine: object, like: TaskScope, reason: str) -> None:
         """Operations of this coroutine are refused: it is a step body, say."""
-        self._of[coroutine] = TaskScope(like.owner, like.prefix, like.core, refusal=reason)
+        self._of[coroutine] = TaskScope(like.owner, like.prefix, like.core, refusal=reason, in_body=True)
 
     def of(self, task: asyncio.Task[object] | None) -> TaskScope | None:
         """The scope of a task; None if it was not made through the loop."""
@@ -102,6 +104,7 @@ class Scopes:
             )
         elif creator.refusal is not None:
             scope.refusal = creator.refusal
+            scope.in_body = creator.in_body
         self._of[coroutine] = scope
         return scope
 

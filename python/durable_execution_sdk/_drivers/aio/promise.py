@@ -1,0 +1,87 @@
+"""What operations of an async context return."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from durable_execution_sdk._model.homes import public
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+T = TypeVar("T")
+
+
+class Keeper(Protocol):
+    """Whoever made the promise and will settle it."""
+
+    def awaited(self, promise: DurablePromise[Any]) -> None:
+        """Somebody is about to wait for it; it may be settled on the spot."""
+
+    def cancelled(self, promise: DurablePromise[Any]) -> None:
+        """Nobody wants it any more."""
+
+
+@public("aio")
+class DurablePromise(asyncio.Future[T]):
+    """The outcome of a durable operation: started when it is made, awaited any number of times.
+
+    It is an `asyncio.Future`: `gather`, `wait`, `shield`, `TaskGroup` and the rest take it. Cancelling it, or the task
+    that awaits it, stops the code it runs and records nothing; what the service does for it (a timer, a callback, an
+    invoke) goes on there.
+
+    Example:
+        >>> first = ctx.step(fetch, name="first")
+        >>> second = ctx.step(fetch, name="second")
+        >>> both = [await first, await second]
+    """
+
+    _operation_id: str
+    _keeper: Keeper | None
+    kind: int = 1
+    body: asyncio.Task[Any] | None = None
+
+    def __init__(self, keeper: Keeper, operation_id: str, loop: AbstractEventLoop) -> None:
+        super().__init__(loop=loop)
+        self._keeper = keeper
+        self._operation_id = operation_id
+
+    @property
+    def operation_id(self) -> str:
+        """Id of the operation in the history."""
+        return self._operation_id
+
+    @property
+    def is_executed(self) -> bool:
+        """Whether the operation has been started; only promises that are made from an executor start later."""
+        return True
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Stop what it runs and record nothing. False if the outcome is there already."""
+        keeper = self._keeper
+        if keeper is not None and not self.done():
+            keeper.cancelled(self)
+        return super().cancel(msg)
+
+    def detach(self) -> None:
+        """The handler is parked or over: from now on the promise keeps nothing alive."""
+        self._keeper = None
+
+    def __await__(self) -> Generator[Any, None, T]:
+        if not self.done() and self._keeper is not None:
+            self._keeper.awaited(self)
+        return super().__await__()
+
+    __iter__ = __await__
+
+    def __hash__(self) -> int:
+        return int(self._operation_id[:15], 16)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __repr__(self) -> str:
+        state = "pending" if not self.done() else "cancelled" if self.cancelled() else "done"
+        return f"<DurablePromise {state} operation={self._operation_id[:12]}>"

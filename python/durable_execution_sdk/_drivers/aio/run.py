@@ -1,0 +1,605 @@
+"""One invocation of an async handler: what happens whenever the loop has run dry.
+
+Theory of operation. User code runs on the loop until every task waits for something. The loop then asks `quiescent`,
+which does the first of these that can be done:
+
+1. deliver one recorded completion, the next in the order that history gives;
+2. start the bodies of steps and conditions that have no recorded outcome (later than all deliveries, since a delivered
+   completion may cancel them);
+3. wait: for the request in flight, for running bodies, for what comes from outside, for the next durable timer;
+4. suspend, if only the service can bring anything new: the handler is parked where it stands.
+
+Nothing else decides anything, so the same history leads to the same run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from durable_execution_sdk._drivers.aio import internals, parking
+from durable_execution_sdk._drivers.aio.colours import Workers
+from durable_execution_sdk._drivers.aio.delivery import FINISHED, DeliveryOrder, Event
+from durable_execution_sdk._drivers.aio.loop import DurableEventLoop
+from durable_execution_sdk._drivers.aio.promise import DurablePromise
+from durable_execution_sdk._drivers.aio.quiescence import Survey, Surveyor
+from durable_execution_sdk._drivers.aio.scopes import Scopes, TaskScope
+from durable_execution_sdk._drivers.aio.sender import Sender
+from durable_execution_sdk._drivers.state import GUARD_BAND_MS, ExecutionState
+from durable_execution_sdk._model.errors import ExecutionError, NonDeterministicExecutionError, ValidationError
+from durable_execution_sdk._model.signals import SuspendExecution
+from durable_execution_sdk._model.updates import OperationUpdate
+
+if TYPE_CHECKING:
+    from durable_execution_sdk._drivers.aio.started import Started
+
+_logger = logging.getLogger("durable_execution_sdk")
+
+BELONGS: contextvars.ContextVar[object] = contextvars.ContextVar("durable_execution_sdk_run", default=None)
+"""Which run the current code belongs to; parking finds a handler's callbacks by it."""
+
+OWNER: contextvars.ContextVar[Any] = contextvars.ContextVar("durable_execution_sdk_owner", default=None)
+"""The durable context whose code registered a callback; asked only where no task is running."""
+
+
+class Run:
+    """One invocation of an async handler."""
+
+    def __init__(self, state: ExecutionState, loop: DurableEventLoop) -> None:
+        self.state = state
+        self.loop = loop
+        self.journal = state.journal
+        self.scopes = Scopes(state.journal)
+        self.order = DeliveryOrder(Event(ms, operation_id, FINISHED) for ms, operation_id in self.journal.completions())
+        self.surveyor = Surveyor(loop, lambda future: isinstance(future, DurablePromise))
+        self.sender = Sender(state.commit, self._news_elsewhere, self._idle_elsewhere, self._must_pause)
+        self.workers = Workers(loop, self.surveyor.own)
+        self.tasks: set[internals.AnyTask] = set()
+        self.bodies: set[internals.AnyTask] = set()
+        self.main: internals.AnyTask | None = None
+        self.over = False
+        self.suspended = False
+        self.failure: BaseException | None = None
+        self.open: set[Started[Any]] = set()
+        self._started: dict[tuple[str, int], Started[Any]] = {}
+        self._to_start: deque[Started[Any]] = deque()
+        self._parked: dict[str, Started[Any]] = {}
+        self._unacknowledged: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._announced: deque[tuple[int, Started[Any]]] = deque()
+        self._own_timers: set[asyncio.TimerHandle] = set()
+        self._deadlines: list[tuple[asyncio.TimerHandle, internals.AnyTask | None, internals.AnyFuture | None]] = []
+        self.meetings: set[Any] = set()
+        self._borrowed: TaskScope | None = None
+        self._starting = 0
+        self._refreshed_until_ms = 0
+        self._guard: float | None = self._guard_time()
+        self._warned_inverted = False
+
+    # --- the loop's seams ---
+
+    def task_starting(self, coroutine: object) -> None:
+        """A task is about to be made: take its scope while its creator is the current task."""
+        self._starting += 1
+        if BELONGS.get() is not self:
+            return
+        if asyncio.current_task(self.loop) is None:
+            owner = OWNER.get()
+            self.scopes.starting(coroutine, owner, None if owner is None else owner.own_scope)
+        else:
+            self.scopes.starting(coroutine, None, None)
+
+    def task_started(self, task: internals.AnyTask, coroutine: object) -> None:
+        """The task exists: it is one of the handler's, or part of a step's body."""
+        self._starting -= 1
+        scope = self.scopes.of_coroutine(coroutine)
+        if scope is None or task.done():
+            return
+        group = self.bodies if scope.in_body else self.tasks
+        group.add(task)
+        task.add_done_callback(group.discard)
+
+    def timer_set(self, handle: asyncio.TimerHandle, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
+        """Recognise the deadlines of asyncio and anyio."""
+        if BELONGS.get() is not self:
+            return
+        task = asyncio.current_task(self.loop)
+        holder = getattr(callback, "__self__", None)
+        name = getattr(callback, "__qualname__", "")
+        module = type(holder).__module__ if holder is not None else ""
+        if isinstance(holder, asyncio.Timeout) or module.startswith("anyio."):
+            self._deadlines.append((handle, task, None))
+        elif name == "_release_waiter" and args and asyncio.isfuture(args[0]):
+            self._deadlines.append((handle, None, args[0]))
+        elif "as_completed" in name or "_AsCompletedIterator" in name:
+            self._deadlines.append((handle, task, None))
+
+    def job_started(self, job: internals.AnyFuture) -> None:
+        """Something runs on an executor's thread."""
+        self.surveyor.job_started(job)
+
+    def busy(self) -> None:
+        """The loop does not come to rest; it counts as quiescent if only step bodies keep it busy."""
+        handles = internals.ready_handles(self.loop)
+        if self.bodies and all(self._is_of_body(handle) for handle in handles):
+            self.quiescent(0)
+        else:
+            self.sender.nudge()
+
+    def hash_of(self, coroutine: object) -> int:
+        """A hash for the task, the same in every replay."""
+        scope = self.scopes.of_coroutine(coroutine)
+        return hash(id(coroutine)) if scope is None else scope.hash_value
+
+    def quiescent(self, timeout: float | None) -> float | None:
+        """The table at the top of this file."""
+        try:
+            return self._quiescent(timeout)
+        except BaseException as error:  # the loop cannot raise from here: the invocation ends with it
+            self.end_with(error)
+            return 0
+
+    def _quiescent(self, timeout: float | None) -> float | None:
+        if self.over:
+            return timeout
+        found: list[Survey] = []
+
+        def survey() -> Survey:
+            if not found:
+                found.append(self._survey())
+            return found[0]
+
+        event = self.order.next(outside_work=lambda: bool(self.bodies) or bool(survey().outside))
+        if event is not None:
+            self._deliver(event)
+            return 0
+        if self._to_start:
+            self._start_bodies()
+            return 0
+        self.sender.nudge()
+        now_ms = self.state.clock.now_ms()
+        if self.sender.busy:
+            return self._until(timeout)
+        due_ms = min((op.due_ms for op in self._parked.values() if op.due_ms is not None), default=None)
+        stays = bool(self.bodies)
+        if not stays:
+            self._refuse_deadlines(survey())
+            stays = bool(survey().outside)
+        if stays:
+            if due_ms is not None and due_ms <= now_ms and due_ms > self._refreshed_until_ms:
+                self._refreshed_until_ms = now_ms
+                self.sender.push(None)
+                self.sender.nudge()
+                return self._until(timeout)
+            wake = None if due_ms is None else max(due_ms - now_ms, 1) / 1000
+            return self._until(timeout, wake)
+        self._suspend(survey())
+        return 0
+
+    def _until(self, timeout: float | None, wake: float | None = None) -> float | None:
+        limits = [limit for limit in (timeout, wake) if limit is not None]
+        if self._guard is not None:
+            left = self._guard - time.monotonic()
+            if left <= 0:
+                self._out_of_time()
+                return 0
+            limits.append(left)
+        return min(limits) if limits else None
+
+    # --- operations ---
+
+    def start(self, op: Started[Any], context: Any) -> None:
+        """User code has started an operation in a context."""
+        op.context = context
+        if not op.is_recorded:
+            self.open.add(op)
+        op.advance()
+
+    def abandon(self, context: Any) -> None:
+        """A context's body has ended: what it left running is stopped and records nothing more."""
+        current = asyncio.current_task(self.loop)
+        for op in list(self.open):
+            if op.promise.done():
+                self.open.discard(op)
+            elif _is_inside(op.context, context):
+                op.promise.cancel()
+        for task in list(self.tasks):
+            scope = self.scopes.of(task)
+            if task is not current and scope is not None and _is_inside(scope.owner, context):
+                task.cancel()
+
+    def listen(self, op: Started[Any], ms: int | None) -> None:
+        """The outcome is recorded; it will be delivered when its turn comes."""
+        identity = op.identity
+        self._parked.pop(identity.operation_id, None)
+        self._started[identity.operation_id, op.kind] = op
+        last = self.order.record(Event(ms or 0, identity.operation_id, op.kind))
+        if last is not None and not self._warned_inverted:
+            self._warned_inverted = True
+            _logger.warning(
+                "The end of operation %s is stamped earlier than that of %s, which was delivered before it. A replay "
+                "sees them in the other order; only ctx.promise.* is promised to be the same then.",
+                identity.operation_id,
+                last.operation_id,
+            )
+        self.order.listen(identity.operation_id, op.kind)
+
+    def want_body(self, op: Started[Any]) -> None:
+        """User code of the operation is to run, once nothing recorded can be delivered."""
+        self._to_start.append(op)
+
+    def park_operation(self, op: Started[Any]) -> None:
+        """The service completes the operation, at `op.due_ms` if that is known."""
+        self._parked[op.identity.operation_id] = op
+
+    def announce(self, op: Started[Any], update: OperationUpdate) -> None:
+        """Queue a START and look at the operation again when it is acknowledged."""
+        if self.state.hooks is not None:
+            self.state.hooks.operation_starting(update)
+        self._announced.append((self.sender.push(update), op))
+
+    def submit(self, update: OperationUpdate) -> int:
+        """Queue an update; the ticket to wait for."""
+        return self.sender.push(update)
+
+    async def commit(self, update: OperationUpdate) -> None:
+        """Queue an update and wait until it is acknowledged and merged."""
+        await self.acknowledged(self.sender.push(update))
+
+    async def acknowledged(self, ticket: int) -> None:
+        """Wait until a queued update is acknowledged and merged."""
+        if self.journal.settled < ticket:
+            waiter: asyncio.Future[None] = self.loop.create_future()
+            self._unacknowledged.append((ticket, waiter))
+            await waiter
+
+    def spawn_body(self, coroutine: Coroutine[Any, Any, Any], op: Started[Any], *, user: bool) -> internals.AnyTask:
+        """A task of the SDK's own: the body of an operation."""
+        context = op.context_vars.copy()
+        if op.owner is not None:
+            context.run(OWNER.set, op.owner)
+        task = self.loop.sdk_task(
+            coroutine,
+            hash_value=int(op.identity.operation_id[:15], 16),
+            context=context,
+            name=f"durable {op.identity.sub_type} {op.identity.name or op.identity.operation_id[:12]}",
+        )
+        group = self.tasks if user else self.bodies
+        group.add(task)
+        task.add_done_callback(group.discard)
+        return task
+
+    def scope_of_caller(self, context: Any, what: str) -> TaskScope:
+        """Where the calling task numbers its operations.
+
+        Raises:
+            ValidationError: The call comes from where a replay could not repeat it; the message says what to do.
+        """
+        if self.over:
+            raise ValidationError(f"{what} was called after the invocation ended; it does nothing any more")
+        if asyncio._get_running_loop() is not self.loop:
+            raise ValidationError(
+                f"{what} was called from another thread or event loop. Call durable operations in the handler's own "
+                "tasks; a thread can hand its result over with loop.call_soon_threadsafe"
+            )
+        if self._borrowed is not None:
+            return self._borrowed
+        task = asyncio.current_task(self.loop)
+        if task is None:
+            raise ValidationError(
+                f"{what} was called from a plain callback (call_soon, call_later, add_done_callback). Start a task "
+                "there with asyncio.create_task and make the call in it"
+            )
+        scope = self.scopes.of(task)
+        if scope is None:
+            raise ValidationError(
+                f"{what} was called in a task that was made by asyncio.Task(...) directly, or belongs to no handler. "
+                "Make tasks with asyncio.create_task, TaskGroup or gather"
+            )
+        if scope.refusal is not None:
+            raise ValidationError(f"{what} is not possible here: {scope.refusal}")
+        if scope.owner is not context:
+            raise ValidationError(
+                f"{what} was called on the context of another function. Use the context that was given to the "
+                "function the call stands in"
+            )
+        self._refuse_deadline_of(task, what)
+        return scope
+
+    @contextmanager
+    def borrowing(self, scope: TaskScope) -> Iterator[None]:
+        """Calls made meanwhile number in `scope`: they are made for a thread."""
+        self._borrowed = scope
+        try:
+            yield
+        finally:
+            self._borrowed = None
+
+    # --- promises ---
+
+    def awaited(self, promise: DurablePromise[Any]) -> None:
+        """The inline lane: settle a recorded promise without a turn of the loop where nobody can tell."""
+        task = asyncio.current_task(self.loop)
+        if task is None or self.over or BELONGS.get() is not self:
+            return
+        self._refuse_deadline_of(task, "Awaiting a durable operation")
+        if self._starting or not internals.nothing_ready(self.loop) or internals.has_callbacks(promise):
+            return
+        if internals.must_cancel(task):
+            return
+        kind = getattr(promise, "kind", FINISHED)
+        alone = len(self.tasks) <= 1 and not self.bodies
+        if self.order.take_if_next(promise.operation_id, kind, outside_work=not alone):
+            self._settle(self._started.pop((promise.operation_id, kind)))
+
+    def cancelled(self, promise: DurablePromise[Any]) -> None:
+        """Nobody wants the outcome: stop its user code, keep what is recorded."""
+        operation_id = promise.operation_id
+        self._parked.pop(operation_id, None)
+        for op in list(self._to_start):
+            if op.promise is promise:
+                self._to_start.remove(op)
+        task = promise.body
+        if task is not None and not task.done():
+            task.cancel()
+
+    # --- what happens when the loop is dry ---
+
+    def _deliver(self, event: Event) -> None:
+        op = self._started.pop((event.operation_id, event.kind), None)
+        if op is not None:
+            self._settle(op)
+
+    def _settle(self, op: Started[Any]) -> None:
+        if not op.promise.done():
+            op.deliver()
+
+    def _start_bodies(self) -> None:
+        waiting, self._to_start = self._to_start, deque()
+        for op in waiting:
+            if op.promise.done():
+                continue
+            try:
+                self.state.require_time()
+            except SuspendExecution:
+                self._out_of_time()
+                return
+            op.start_body()
+
+    def _survey(self) -> Survey:
+        self._own_threads()
+        pending = [op.promise for op in self._pending()]
+        return self.surveyor.survey(
+            [task for task in self.tasks if not task.done()],
+            [task for task in self.bodies if not task.done()],
+            pending,
+            self._own_timers,
+        )
+
+    def _pending(self) -> Iterable[Started[Any]]:
+        yield from self._parked.values()
+        yield from self._started.values()
+        yield from self._to_start
+        for _, op in self._announced:
+            yield op
+
+    def _is_of_body(self, handle: asyncio.Handle) -> bool:
+        holder = getattr(internals.callback_of(handle), "__self__", None)
+        return holder in self.bodies
+
+    # --- deadlines of asyncio ---
+
+    def _refuse_deadline_of(self, task: internals.AnyTask, what: str) -> None:
+        if not self._deadlines:
+            return
+        self._deadlines = [entry for entry in self._deadlines if not entry[0].cancelled()]
+        now = self.loop.time()
+        for handle, under, _ in self._deadlines:
+            if under is task and handle.when() > now:
+                raise ValidationError(_DEADLINE.format(what=what))
+
+    def _refuse_deadlines(self, survey: Survey) -> None:
+        live = [entry for entry in self._deadlines if not entry[0].cancelled()]
+        self._deadlines = live
+        for handle, task, waiter in live:
+            futures = [waiter] if waiter is not None else [task] if task is not None else []
+            for promise in self._promises_behind(futures):
+                handle.cancel()
+                promise.set_exception(ValidationError(_DEADLINE.format(what="Waiting for a durable operation")))
+                return
+
+    def _promises_behind(self, futures: Sequence[internals.AnyFuture | None]) -> Iterable[DurablePromise[Any]]:
+        pending = [op.promise for op in self._pending()]
+        behind: dict[internals.AnyFuture, list[internals.AnyFuture]] = {}
+        for inner in (*self.tasks, *pending):
+            for callback in internals.callbacks_of(inner):
+                for outer in internals.futures_behind(callback):
+                    behind.setdefault(outer, []).append(inner)
+        seen: set[int] = set()
+        todo = [future for future in futures if future is not None]
+        while todo:
+            future = todo.pop()
+            if id(future) in seen or future.done():
+                continue
+            seen.add(id(future))
+            if isinstance(future, DurablePromise):
+                yield future
+                continue
+            if isinstance(future, asyncio.Task):
+                waiter = internals.waiter_of(future)
+                todo.extend(internals.waited_set(future.get_coro()) or ([waiter] if waiter is not None else []))
+            todo.extend(internals.children_of_gather(future) or ())
+            todo.extend(behind.get(future, ()))
+
+    # --- news from the service ---
+
+    def _must_pause(self) -> bool:
+        return len(self.tasks) > 1 and not self.state.commit.stamps_rise
+
+    def _news_elsewhere(self, changed: Sequence[str] | None) -> None:
+        """On the thread that sent: an answer was merged."""
+        self._to_loop(self._merged, changed)
+
+    def _idle_elsewhere(self, error: BaseException | None) -> None:
+        """On the sender's thread: it has nothing more to do, or sending has ended."""
+        self._to_loop(self._idle, error)
+
+    def _own_threads(self) -> None:
+        if self.sender.thread is not None:
+            self.surveyor.own(self.sender.thread)
+
+    def _to_loop(self, function: Callable[[Any], None], argument: Any) -> None:
+        try:
+            self.loop.call_soon_threadsafe(function, argument)
+        except RuntimeError:  # the loop was closed meanwhile: nobody is left to tell
+            _logger.debug("news from the service came after the loop was closed")
+
+    def _idle(self, error: BaseException | None) -> None:
+        self.sender.went_idle()
+        if self.over:
+            return
+        if self.state.commit.revoked:
+            self._park()
+        elif error is not None:
+            self.end_with(error)
+
+    def _merged(self, changed: Sequence[str] | None) -> None:
+        if self.over:
+            return
+        settled = self.journal.settled
+        while self._unacknowledged and self._unacknowledged[0][0] <= settled:
+            _, waiter = self._unacknowledged.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+        again: list[Started[Any]] = []
+        while self._announced and self._announced[0][0] <= settled:
+            again.append(self._announced.popleft()[1])
+        ids = list(self._parked) if changed is None else changed
+        again += [self._parked.pop(operation_id) for operation_id in ids if operation_id in self._parked]
+        for operation_id in changed or ():
+            self._note_completion(operation_id)
+        for op in again:
+            if not op.promise.done():
+                op.advance()
+
+    def _note_completion(self, operation_id: str) -> None:
+        record = self.journal.find(operation_id)
+        if record is not None and record.is_terminal and record.operation_type != "EXECUTION":
+            self.order.record(Event(record.end_ms or 0, operation_id, FINISHED))
+
+    # --- the end ---
+
+    def main_done(self, task: internals.AnyTask) -> None:
+        """The handler has returned or raised: its outcome is the outcome."""
+        if not self.over:
+            self._stop()
+
+    def end_with(self, error: BaseException) -> None:
+        """The invocation ends with an error of the SDK's; user code stays where it is."""
+        if not self.over:
+            self.failure = error
+            self._park()
+
+    def _suspend(self, survey: Survey) -> None:
+        aside = self.order.set_aside
+        if aside:
+            listed = ", ".join(event.operation_id for event in aside[:5])
+            raise NonDeterministicExecutionError(
+                f"History holds {len(aside)} finished operation(s) that the handler did not start although others that "
+                f"finished later were delivered: {listed}. The handler changed since this execution started, or what "
+                "it does depends on something outside its durable operations",
+                step_id=aside[0].operation_id,
+            )
+        if not self._parked and not self.state.is_something_pending():
+            waits = "; ".join(f"{name} waits for {what}" for name, what in sorted(survey.blocked.items()))
+            raise ExecutionError(f"The handler can never go on: nothing is pending that could wake it. {waits}")
+        self._park()
+
+    def _out_of_time(self) -> None:
+        self.state.out_of_time = True
+        for task in self.bodies:
+            task.cancel()
+        self._park()
+
+    def _park(self) -> None:
+        self.suspended = True
+        live = [task for task in self.tasks if not task.done()]
+        main = self.main
+        if main is not None and not main.done() and main not in live:
+            live.append(main)
+        promises = [op.promise for op in self._pending()]
+        self._release(promises)
+        self.over = True
+        for meeting in list(self.meetings):
+            meeting.settle(None, SuspendExecution("The handler waits for the service"))
+        self.meetings.clear()
+        parking.park(self.loop, live, BELONGS, self)
+        self.tasks.clear()
+        self.loop.stop()
+
+    def _stop(self) -> None:
+        promises = [op.promise for op in self._pending()]
+        self._release(promises)
+        self.over = True
+        for promise in promises:
+            if not promise.done():
+                asyncio.Future.cancel(promise)
+        for meeting in list(self.meetings):
+            meeting.settle(None, SuspendExecution("The handler has ended"))
+        self.meetings.clear()
+        for task in [*self.tasks, *self.bodies]:
+            task.cancel()
+        self.loop.stop()
+
+    def _release(self, promises: Iterable[DurablePromise[Any]]) -> None:
+        for promise in promises:
+            promise.detach()
+        self._started.clear()
+        self._parked.clear()
+        self._to_start.clear()
+        self._announced.clear()
+        self._unacknowledged.clear()
+
+    async def leftovers(self) -> None:
+        """Wait for cancelled tasks to take notice."""
+        while True:
+            left = [task for task in (*self.tasks, *self.bodies) if not task.done()]
+            if not left:
+                return
+            await asyncio.wait(left)
+
+    def interrupt(self) -> None:
+        """Something ends the process's work (Ctrl-C): everything stays where it is."""
+        if not self.over:
+            self._park()
+
+    def close(self) -> None:
+        """Join the threads that were started for this invocation."""
+        self.sender.close()
+        self.workers.close(abandon=self.state.out_of_time)
+
+    def _guard_time(self) -> float | None:
+        left_ms = self.state._time_left_ms()
+        if left_ms is None:
+            return None
+        return time.monotonic() + (left_ms - min(GUARD_BAND_MS, left_ms / 10)) / 1000
+
+
+def _is_inside(context: Any, outer: Any) -> bool:
+    while context is not None:
+        if context is outer:
+            return True
+        context = context.parent
+    return False
+
+
+_DEADLINE = (
+    "{what} under an asyncio deadline (asyncio.timeout, wait_for, wait or as_completed with a timeout, anyio's scopes) "
+    "cannot be replayed: real time passes differently in every run. Use `await ctx.promise.timeout(promise, duration)`,"
+    " which is recorded and survives suspension"
+)

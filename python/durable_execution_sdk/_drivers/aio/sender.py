@@ -1,0 +1,97 @@
+"""The one thread that talks to the service while an async handler runs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from durable_execution_sdk._drivers.commit import GroupCommit
+from durable_execution_sdk._model.updates import OperationUpdate
+
+BETWEEN_REQUESTS_SECONDS = 0.001
+"""Pause that makes the whole-millisecond stamps of any service with one clock rise from request to request."""
+
+
+class Sender:
+    """Sends what is queued when it is told to, one request after the other, on a thread of its own.
+
+    The thread is started at the first request of an invocation and joined at its end.
+
+    Args:
+        commit: The outbox.
+        news: Called on the thread that sent, with what an answer changed (None: unknown, look at everything).
+        idle: Called on the sender's thread when it has nothing more to do, with the error that ended sending, if any.
+        pause: Whether a millisecond must pass between an answer and the next request.
+    """
+
+    def __init__(
+        self,
+        commit: GroupCommit,
+        news: Callable[[Sequence[str] | None], None],
+        idle: Callable[[BaseException | None], None],
+        pause: Callable[[], bool],
+    ) -> None:
+        self._commit = commit
+        self._idle = idle
+        self._pause = pause
+        self._wake = threading.Semaphore(0)
+        self._thread: threading.Thread | None = None
+        self._busy = False
+        self._closing = False
+        self._unsent = False
+        self._answered = 0.0
+        commit.on_merged = news
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is queued or in flight."""
+        return self._unsent or self._busy
+
+    @property
+    def thread(self) -> threading.Thread | None:
+        """The thread, once there is one."""
+        return self._thread
+
+    def push(self, update: OperationUpdate | None) -> int:
+        """Queue an update (None: only news are wanted); the ticket to wait for."""
+        ticket = self._commit.enqueue(update)
+        self._unsent = True
+        return ticket
+
+    def nudge(self) -> None:
+        """Have what is queued sent, unless a request is in flight: the rest goes after that."""
+        if not self._unsent or self._busy:
+            return
+        self._unsent = False
+        self._busy = True
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._send, name="durable-sender", daemon=True)
+            self._thread.start()
+        self._wake.release()
+
+    def went_idle(self) -> None:
+        """On the loop's thread: the last answer was taken note of; the next request may go."""
+        self._busy = False
+
+    def close(self) -> None:
+        """Join the thread; a request in flight ends first."""
+        self._closing = True
+        self._wake.release()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _send(self) -> None:
+        while True:
+            self._wake.acquire()
+            if self._closing:
+                return
+            try:
+                if self._pause():
+                    time.sleep(max(0.0, self._answered + BETWEEN_REQUESTS_SECONDS - time.monotonic()))
+                self._commit.drain()
+                self._answered = time.monotonic()
+            except BaseException as error:
+                self._idle(error)
+            else:
+                self._idle(self._commit.failure)
