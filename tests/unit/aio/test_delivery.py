@@ -9,35 +9,35 @@ def test_smallest_started_event_first() -> None:
     order = DeliveryOrder([finished(5, "b"), finished(3, "c"), finished(5, "a")])
     for operation_id in "abc":
         order.listen(operation_id)
-    taken = [order.next(outside_work=True) for _ in range(4)]
+    taken = [order.next(outside_work=lambda: True) for _ in range(4)]
     assert taken == [finished(3, "c"), finished(5, "a"), finished(5, "b"), None]
 
 
 def test_waits_for_an_operation_that_outside_work_may_still_start() -> None:
     order = DeliveryOrder([finished(1, "early"), finished(2, "late")])
     order.listen("late")
-    assert order.next(outside_work=True) is None
+    assert order.next(outside_work=lambda: True) is None
     assert order.set_aside == []
     order.listen("early")
-    assert order.next(outside_work=True) == finished(1, "early")
-    assert order.next(outside_work=True) == finished(2, "late")
+    assert order.next(outside_work=lambda: True) == finished(1, "early")
+    assert order.next(outside_work=lambda: True) == finished(2, "late")
 
 
 def test_sets_aside_what_nothing_can_start_and_delivers_it_once_started() -> None:
     order = DeliveryOrder([finished(1, "early"), finished(2, "late"), finished(3, "last")])
     order.listen("late")
-    assert order.next(outside_work=False) == finished(2, "late")
+    assert order.next(outside_work=lambda: False) == finished(2, "late")
     assert order.set_aside == [finished(1, "early")]
     order.listen("last")
     order.listen("early")
     assert order.set_aside == []
-    assert order.next(outside_work=True) == finished(1, "early")
-    assert order.next(outside_work=True) == finished(3, "last")
+    assert order.next(outside_work=lambda: True) == finished(1, "early")
+    assert order.next(outside_work=lambda: True) == finished(3, "last")
 
 
 def test_nothing_is_set_aside_for_nobody() -> None:
     order = DeliveryOrder([finished(1, "early")])
-    assert order.next(outside_work=False) is None
+    assert order.next(outside_work=lambda: False) is None
     assert order.set_aside == []
     assert not order.deliverable
 
@@ -45,7 +45,7 @@ def test_nothing_is_set_aside_for_nobody() -> None:
 def test_late_arrival_names_the_delivery_it_should_have_preceded() -> None:
     order = DeliveryOrder([finished(5, "a")])
     order.listen("a")
-    order.next(outside_work=False)
+    order.next(outside_work=lambda: False)
     assert order.record(finished(6, "b")) is None
     assert order.record(finished(4, "c")) == finished(5, "a")
     assert order.record(finished(4, "c")) is None
@@ -54,10 +54,10 @@ def test_late_arrival_names_the_delivery_it_should_have_preceded() -> None:
 def test_creation_and_completion_of_one_callback_are_two_events() -> None:
     order = DeliveryOrder([Event(1, "cb", CREATED), finished(9, "cb")])
     order.listen("cb", CREATED)
-    assert order.next(outside_work=False) == Event(1, "cb", CREATED)
-    assert order.next(outside_work=False) is None
+    assert order.next(outside_work=lambda: False) == Event(1, "cb", CREATED)
+    assert order.next(outside_work=lambda: False) is None
     order.listen("cb")
-    assert order.next(outside_work=False) == finished(9, "cb")
+    assert order.next(outside_work=lambda: False) == finished(9, "cb")
 
 
 def test_withdrawn_events_are_never_delivered() -> None:
@@ -65,8 +65,8 @@ def test_withdrawn_events_are_never_delivered() -> None:
     order.listen("outer")
     order.listen("inner")
     order.withdraw("inner")
-    assert order.next(outside_work=True) == finished(2, "outer")
-    assert order.next(outside_work=True) is None
+    assert order.next(outside_work=lambda: True) == finished(2, "outer")
+    assert order.next(outside_work=lambda: True) is None
 
 
 def test_inline_lane_takes_only_what_would_come_next() -> None:

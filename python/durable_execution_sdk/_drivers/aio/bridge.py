@@ -13,7 +13,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from durable_execution_sdk._drivers.aio.context import AsyncCallback, AsyncDurableContext
+from durable_execution_sdk._drivers.aio.callback import AsyncCallback
+from durable_execution_sdk._drivers.aio.context import AsyncDurableContext
 from durable_execution_sdk._drivers.aio.promise import DurablePromise
 from durable_execution_sdk._drivers.aio.quiescence import ThreadFuture
 from durable_execution_sdk._drivers.context import DurableContext
@@ -90,12 +91,15 @@ class BridgedContext(DurableContext):
             except BaseException as error:
                 meeting.settle(None, error)
                 return
-            run.meetings.add(meeting)
             job.blocked_on = promise
             promise.add_done_callback(settled)
 
-        run.loop.call_soon_threadsafe(begin)
         try:
+            # Known before it is awaited: whoever ends the run looks at the meetings after saying that it is over.
+            run.meetings.add(meeting)
+            if run.over:
+                raise SuspendExecution("The handler waits for the service")
+            run.loop.call_soon_threadsafe(begin)
             return meeting.outcome()
         except SuspendExecution as signal:
             self.strand.signal = signal

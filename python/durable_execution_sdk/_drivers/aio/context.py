@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, Generic, TypeVar, overload
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar, overload
 
 from durable_execution_sdk._core import MISS
 from durable_execution_sdk._core import operation_id as id_at
+from durable_execution_sdk._drivers.aio.attempts import StartedCondition, StartedStep
+from durable_execution_sdk._drivers.aio.callback import AsyncCallback
 from durable_execution_sdk._drivers.aio.colours import call_any, is_expression
 from durable_execution_sdk._drivers.aio.promise import DurablePromise
 from durable_execution_sdk._drivers.aio.run import Run
@@ -17,10 +19,8 @@ from durable_execution_sdk._drivers.aio.started import (
     Started,
     StartedBackend,
     StartedCallback,
-    StartedCondition,
     StartedResult,
     StartedScope,
-    StartedStep,
     encode,
 )
 from durable_execution_sdk._drivers.bodies import is_async
@@ -54,36 +54,6 @@ from durable_execution_sdk._serdes.text import DEFAULT_JSON_SERDES, EXTENDED_TYP
 T = TypeVar("T")
 P = TypeVar("P")
 R = TypeVar("R")
-
-
-@public("aio")
-class AsyncCallback(Generic[T]):
-    """The handle of a callback that somebody outside completes; unpacks as `(promise, callback_id)`.
-
-    Attributes:
-        callback_id: What to hand out.
-    """
-
-    __slots__ = ("_promise", "_start", "callback_id")
-
-    def __init__(self, callback_id: str, start: Callable[[], DurablePromise[T]]) -> None:
-        self.callback_id = callback_id
-        self._start = start
-        self._promise: DurablePromise[T] | None = None
-
-    def result(self) -> DurablePromise[T]:
-        """What the callback is completed with. Takes no id and writes nothing.
-
-        The promise raises `CallbackExternalError` if whoever completed it reported a failure, `CallbackTimeoutError`
-        if a timeout passed.
-        """
-        if self._promise is None:
-            self._promise = self._start()
-        return self._promise
-
-    def __iter__(self) -> Iterator[Any]:
-        yield self.result()
-        yield self.callback_id
 
 
 @public("aio")
@@ -492,9 +462,7 @@ class AsyncDurableContext(OperationScope):
 async def run_body(child: AsyncDurableContext, func: Callable[[Any], Any]) -> Any:
     """Call the body of a context in its own colour."""
     if not is_async(func) and not is_expression(func):
-        from durable_execution_sdk._drivers.aio.bridge import run_def_body
-
-        return await run_def_body(child, func)
+        return await child.run.run_def_body(child, func)
     value = func(child)
     while inspect.isawaitable(value):
         value = await value

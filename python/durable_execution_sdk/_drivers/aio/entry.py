@@ -9,9 +9,11 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
+from durable_execution_sdk._drivers.aio.bridge import run_def_body
 from durable_execution_sdk._drivers.aio.context import AsyncDurableContext
 from durable_execution_sdk._drivers.aio.loop import close_loop_of_thread, loop_of_thread
-from durable_execution_sdk._drivers.aio.run import BELONGS, OWNER, Run
+from durable_execution_sdk._drivers.aio.operation import BELONGS, OWNER
+from durable_execution_sdk._drivers.aio.run import Run
 from durable_execution_sdk._drivers.scope import ExecutionContext
 from durable_execution_sdk._drivers.state import ExecutionState
 from durable_execution_sdk._model.signals import SuspendExecution
@@ -61,7 +63,7 @@ def _run_beside(run: Callable[[], Any]) -> Any:
 
 def _run(state: ExecutionState, handler: Handler, event_input: Any, lambda_context: Any, replaying: bool) -> Any:
     loop = loop_of_thread()
-    run = Run(state, loop)
+    run = Run(state, loop, run_def_body)
     root = AsyncDurableContext(
         state,
         state.journal.scope(None, None, replaying),

@@ -112,8 +112,11 @@ class Surveyor:
             if self._is_durable(current):
                 found.blocked.setdefault(name, str(current))
                 found.durable.add(current)
-            elif isinstance(current, ThreadFuture) and current.blocked_on is not None:
-                todo.append(current.blocked_on)
+            elif isinstance(current, ThreadFuture):
+                if current.blocked_on is not None:
+                    todo.append(current.blocked_on)
+                else:
+                    found.outside.append(f"{name} runs a body on a thread")
             elif current in ours:
                 found.blocked.setdefault(
                     name, f"task {current.get_name() if isinstance(current, asyncio.Task) else current}"

@@ -15,18 +15,19 @@ Nothing else decides anything, so the same history leads to the same run.
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from durable_execution_sdk._drivers.aio import internals, parking
 from durable_execution_sdk._drivers.aio.colours import Workers
+from durable_execution_sdk._drivers.aio.deadlines import Deadlines
 from durable_execution_sdk._drivers.aio.delivery import FINISHED, DeliveryOrder, Event
 from durable_execution_sdk._drivers.aio.loop import DurableEventLoop
+from durable_execution_sdk._drivers.aio.operation import BELONGS, OWNER, Operation, is_inside
 from durable_execution_sdk._drivers.aio.promise import DurablePromise
 from durable_execution_sdk._drivers.aio.quiescence import Survey, Surveyor
 from durable_execution_sdk._drivers.aio.scopes import Scopes, TaskScope
@@ -36,22 +37,19 @@ from durable_execution_sdk._model.errors import ExecutionError, NonDeterministic
 from durable_execution_sdk._model.signals import SuspendExecution
 from durable_execution_sdk._model.updates import OperationUpdate
 
-if TYPE_CHECKING:
-    from durable_execution_sdk._drivers.aio.started import Started
-
 _logger = logging.getLogger("durable_execution_sdk")
-
-BELONGS: contextvars.ContextVar[object] = contextvars.ContextVar("durable_execution_sdk_run", default=None)
-"""Which run the current code belongs to; parking finds a handler's callbacks by it."""
-
-OWNER: contextvars.ContextVar[Any] = contextvars.ContextVar("durable_execution_sdk_owner", default=None)
-"""The durable context whose code registered a callback; asked only where no task is running."""
 
 
 class Run:
     """One invocation of an async handler."""
 
-    def __init__(self, state: ExecutionState, loop: DurableEventLoop) -> None:
+    def __init__(
+        self,
+        state: ExecutionState,
+        loop: DurableEventLoop,
+        run_def_body: Callable[[Any, Callable[[Any], Any]], Awaitable[Any]],
+    ) -> None:
+        self.run_def_body = run_def_body
         self.state = state
         self.loop = loop
         self.journal = state.journal
@@ -66,14 +64,14 @@ class Run:
         self.over = False
         self.suspended = False
         self.failure: BaseException | None = None
-        self.open: set[Started[Any]] = set()
-        self._started: dict[tuple[str, int], Started[Any]] = {}
-        self._to_start: deque[Started[Any]] = deque()
-        self._parked: dict[str, Started[Any]] = {}
+        self.open: set[Operation] = set()
+        self._started: dict[tuple[str, int], Operation] = {}
+        self._to_start: deque[Operation] = deque()
+        self._parked: dict[str, Operation] = {}
         self._unacknowledged: deque[tuple[int, asyncio.Future[None]]] = deque()
-        self._announced: deque[tuple[int, Started[Any]]] = deque()
+        self._announced: deque[tuple[int, Operation]] = deque()
         self._own_timers: set[asyncio.TimerHandle] = set()
-        self._deadlines: list[tuple[asyncio.TimerHandle, internals.AnyTask | None, internals.AnyFuture | None]] = []
+        self.deadlines = Deadlines()
         self.meetings: set[Any] = set()
         self._borrowed: TaskScope | None = None
         self._starting = 0
@@ -106,18 +104,8 @@ class Run:
 
     def timer_set(self, handle: asyncio.TimerHandle, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
         """Recognise the deadlines of asyncio and anyio."""
-        if BELONGS.get() is not self:
-            return
-        task = asyncio.current_task(self.loop)
-        holder = getattr(callback, "__self__", None)
-        name = getattr(callback, "__qualname__", "")
-        module = type(holder).__module__ if holder is not None else ""
-        if isinstance(holder, asyncio.Timeout) or module.startswith("anyio."):
-            self._deadlines.append((handle, task, None))
-        elif name == "_release_waiter" and args and asyncio.isfuture(args[0]):
-            self._deadlines.append((handle, None, args[0]))
-        elif "as_completed" in name or "_AsCompletedIterator" in name:
-            self._deadlines.append((handle, task, None))
+        if BELONGS.get() is self:
+            self.deadlines.note(handle, callback, args, asyncio.current_task(self.loop))
 
     def job_started(self, job: internals.AnyFuture) -> None:
         """Something runs on an executor's thread."""
@@ -156,7 +144,7 @@ class Run:
 
         event = self.order.next(outside_work=lambda: bool(self.bodies) or bool(survey().outside))
         if event is not None:
-            self._deliver(event)
+            self._deliver(event.operation_id, event.kind)
             return 0
         if self._to_start:
             self._start_bodies()
@@ -168,7 +156,8 @@ class Run:
         due_ms = min((op.due_ms for op in self._parked.values() if op.due_ms is not None), default=None)
         stays = bool(self.bodies)
         if not stays:
-            self._refuse_deadlines(survey())
+            if self.deadlines:
+                self.deadlines.refuse_waits(self.tasks, [op.promise for op in self._pending()])
             stays = bool(survey().outside)
         if stays:
             if due_ms is not None and due_ms <= now_ms and due_ms > self._refreshed_until_ms:
@@ -193,7 +182,7 @@ class Run:
 
     # --- operations ---
 
-    def start(self, op: Started[Any], context: Any) -> None:
+    def start(self, op: Operation, context: Any) -> None:
         """User code has started an operation in a context."""
         op.context = context
         if not op.is_recorded:
@@ -206,14 +195,14 @@ class Run:
         for op in list(self.open):
             if op.promise.done():
                 self.open.discard(op)
-            elif _is_inside(op.context, context):
+            elif is_inside(op.context, context):
                 op.promise.cancel()
         for task in list(self.tasks):
             scope = self.scopes.of(task)
-            if task is not current and scope is not None and _is_inside(scope.owner, context):
+            if task is not current and scope is not None and is_inside(scope.owner, context):
                 task.cancel()
 
-    def listen(self, op: Started[Any], ms: int | None) -> None:
+    def listen(self, op: Operation, ms: int | None) -> None:
         """The outcome is recorded; it will be delivered when its turn comes."""
         identity = op.identity
         self._parked.pop(identity.operation_id, None)
@@ -229,15 +218,15 @@ class Run:
             )
         self.order.listen(identity.operation_id, op.kind)
 
-    def want_body(self, op: Started[Any]) -> None:
+    def want_body(self, op: Operation) -> None:
         """User code of the operation is to run, once nothing recorded can be delivered."""
         self._to_start.append(op)
 
-    def park_operation(self, op: Started[Any]) -> None:
+    def park_operation(self, op: Operation) -> None:
         """The service completes the operation, at `op.due_ms` if that is known."""
         self._parked[op.identity.operation_id] = op
 
-    def announce(self, op: Started[Any], update: OperationUpdate) -> None:
+    def announce(self, op: Operation, update: OperationUpdate) -> None:
         """Queue a START and look at the operation again when it is acknowledged."""
         if self.state.hooks is not None:
             self.state.hooks.operation_starting(update)
@@ -258,7 +247,7 @@ class Run:
             self._unacknowledged.append((ticket, waiter))
             await waiter
 
-    def spawn_body(self, coroutine: Coroutine[Any, Any, Any], op: Started[Any], *, user: bool) -> internals.AnyTask:
+    def spawn_body(self, coroutine: Coroutine[Any, Any, Any], op: Operation, *, user: bool) -> internals.AnyTask:
         """A task of the SDK's own: the body of an operation."""
         context = op.context_vars.copy()
         if op.owner is not None:
@@ -282,33 +271,11 @@ class Run:
         """
         if self.over:
             raise ValidationError(f"{what} was called after the invocation ended; it does nothing any more")
-        if asyncio._get_running_loop() is not self.loop:
-            raise ValidationError(
-                f"{what} was called from another thread or event loop. Call durable operations in the handler's own "
-                "tasks; a thread can hand its result over with loop.call_soon_threadsafe"
-            )
         if self._borrowed is not None:
             return self._borrowed
-        task = asyncio.current_task(self.loop)
-        if task is None:
-            raise ValidationError(
-                f"{what} was called from a plain callback (call_soon, call_later, add_done_callback). Start a task "
-                "there with asyncio.create_task and make the call in it"
-            )
-        scope = self.scopes.of(task)
-        if scope is None:
-            raise ValidationError(
-                f"{what} was called in a task that was made by asyncio.Task(...) directly, or belongs to no handler. "
-                "Make tasks with asyncio.create_task, TaskGroup or gather"
-            )
-        if scope.refusal is not None:
-            raise ValidationError(f"{what} is not possible here: {scope.refusal}")
-        if scope.owner is not context:
-            raise ValidationError(
-                f"{what} was called on the context of another function. Use the context that was given to the "
-                "function the call stands in"
-            )
-        self._refuse_deadline_of(task, what)
+        task = self.scopes.require_task(self.loop, what)
+        scope = self.scopes.require_scope(task, context, what)
+        self.deadlines.refuse(task, what)
         return scope
 
     @contextmanager
@@ -327,7 +294,7 @@ class Run:
         task = asyncio.current_task(self.loop)
         if task is None or self.over or BELONGS.get() is not self:
             return
-        self._refuse_deadline_of(task, "Awaiting a durable operation")
+        self.deadlines.refuse(task, "Awaiting a durable operation")
         if self._starting or not internals.nothing_ready(self.loop) or internals.has_callbacks(promise):
             return
         if internals.must_cancel(task):
@@ -335,7 +302,7 @@ class Run:
         kind = getattr(promise, "kind", FINISHED)
         alone = len(self.tasks) <= 1 and not self.bodies
         if self.order.take_if_next(promise.operation_id, kind, outside_work=not alone):
-            self._settle(self._started.pop((promise.operation_id, kind)))
+            self._deliver(promise.operation_id, kind)
 
     def cancelled(self, promise: DurablePromise[Any]) -> None:
         """Nobody wants the outcome: stop its user code, keep what is recorded."""
@@ -350,13 +317,9 @@ class Run:
 
     # --- what happens when the loop is dry ---
 
-    def _deliver(self, event: Event) -> None:
-        op = self._started.pop((event.operation_id, event.kind), None)
-        if op is not None:
-            self._settle(op)
-
-    def _settle(self, op: Started[Any]) -> None:
-        if not op.promise.done():
+    def _deliver(self, operation_id: str, kind: int) -> None:
+        op = self._started.pop((operation_id, kind), None)
+        if op is not None and not op.promise.done():
             op.deliver()
 
     def _start_bodies(self) -> None:
@@ -372,7 +335,8 @@ class Run:
             op.start_body()
 
     def _survey(self) -> Survey:
-        self._own_threads()
+        if self.sender.thread is not None:
+            self.surveyor.own(self.sender.thread)
         pending = [op.promise for op in self._pending()]
         return self.surveyor.survey(
             [task for task in self.tasks if not task.done()],
@@ -381,7 +345,7 @@ class Run:
             self._own_timers,
         )
 
-    def _pending(self) -> Iterable[Started[Any]]:
+    def _pending(self) -> Iterable[Operation]:
         yield from self._parked.values()
         yield from self._started.values()
         yield from self._to_start
@@ -391,50 +355,6 @@ class Run:
     def _is_of_body(self, handle: asyncio.Handle) -> bool:
         holder = getattr(internals.callback_of(handle), "__self__", None)
         return holder in self.bodies
-
-    # --- deadlines of asyncio ---
-
-    def _refuse_deadline_of(self, task: internals.AnyTask, what: str) -> None:
-        if not self._deadlines:
-            return
-        self._deadlines = [entry for entry in self._deadlines if not entry[0].cancelled()]
-        now = self.loop.time()
-        for handle, under, _ in self._deadlines:
-            if under is task and handle.when() > now:
-                raise ValidationError(_DEADLINE.format(what=what))
-
-    def _refuse_deadlines(self, survey: Survey) -> None:
-        live = [entry for entry in self._deadlines if not entry[0].cancelled()]
-        self._deadlines = live
-        for handle, task, waiter in live:
-            futures = [waiter] if waiter is not None else [task] if task is not None else []
-            for promise in self._promises_behind(futures):
-                handle.cancel()
-                promise.set_exception(ValidationError(_DEADLINE.format(what="Waiting for a durable operation")))
-                return
-
-    def _promises_behind(self, futures: Sequence[internals.AnyFuture | None]) -> Iterable[DurablePromise[Any]]:
-        pending = [op.promise for op in self._pending()]
-        behind: dict[internals.AnyFuture, list[internals.AnyFuture]] = {}
-        for inner in (*self.tasks, *pending):
-            for callback in internals.callbacks_of(inner):
-                for outer in internals.futures_behind(callback):
-                    behind.setdefault(outer, []).append(inner)
-        seen: set[int] = set()
-        todo = [future for future in futures if future is not None]
-        while todo:
-            future = todo.pop()
-            if id(future) in seen or future.done():
-                continue
-            seen.add(id(future))
-            if isinstance(future, DurablePromise):
-                yield future
-                continue
-            if isinstance(future, asyncio.Task):
-                waiter = internals.waiter_of(future)
-                todo.extend(internals.waited_set(future.get_coro()) or ([waiter] if waiter is not None else []))
-            todo.extend(internals.children_of_gather(future) or ())
-            todo.extend(behind.get(future, ()))
 
     # --- news from the service ---
 
@@ -448,10 +368,6 @@ class Run:
     def _idle_elsewhere(self, error: BaseException | None) -> None:
         """On the sender's thread: it has nothing more to do, or sending has ended."""
         self._to_loop(self._idle, error)
-
-    def _own_threads(self) -> None:
-        if self.sender.thread is not None:
-            self.surveyor.own(self.sender.thread)
 
     def _to_loop(self, function: Callable[[Any], None], argument: Any) -> None:
         try:
@@ -476,7 +392,7 @@ class Run:
             _, waiter = self._unacknowledged.popleft()
             if not waiter.done():
                 waiter.set_result(None)
-        again: list[Started[Any]] = []
+        again: list[Operation] = []
         while self._announced and self._announced[0][0] <= settled:
             again.append(self._announced.popleft()[1])
         ids = list(self._parked) if changed is None else changed
@@ -494,7 +410,7 @@ class Run:
 
     # --- the end ---
 
-    def main_done(self, task: internals.AnyTask) -> None:
+    def main_done(self, _: internals.AnyTask) -> None:
         """The handler has returned or raised: its outcome is the outcome."""
         if not self.over:
             self._stop()
@@ -529,11 +445,7 @@ class Run:
     def _park(self) -> None:
         self.suspended = True
         live = [task for task in self.tasks if not task.done()]
-        main = self.main
-        if main is not None and not main.done() and main not in live:
-            live.append(main)
-        promises = [op.promise for op in self._pending()]
-        self._release(promises)
+        self._release([op.promise for op in self._pending()])
         self.over = True
         for meeting in list(self.meetings):
             meeting.settle(None, SuspendExecution("The handler waits for the service"))
@@ -588,18 +500,3 @@ class Run:
         if left_ms is None:
             return None
         return time.monotonic() + (left_ms - min(GUARD_BAND_MS, left_ms / 10)) / 1000
-
-
-def _is_inside(context: Any, outer: Any) -> bool:
-    while context is not None:
-        if context is outer:
-            return True
-        context = context.parent
-    return False
-
-
-_DEADLINE = (
-    "{what} under an asyncio deadline (asyncio.timeout, wait_for, wait or as_completed with a timeout, anyio's scopes) "
-    "cannot be replayed: real time passes differently in every run. Use `await ctx.promise.timeout(promise, duration)`,"
-    " which is recorded and survives suspension"
-)

@@ -15,9 +15,10 @@ import sys
 import types
 import weakref
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from durable_execution_sdk._core import Journal, Scope, task_scope_prefix
+from durable_execution_sdk._model.errors import ValidationError
 
 _TASKS_FILE = asyncio.tasks.__file__
 _SHARES_CREATOR = sys.version_info < (3, 12)
@@ -115,6 +116,46 @@ class Scopes:
         prefix = task_scope_prefix(creator.prefix, qualname, ordinal)
         core = self._journal.scope(prefix, creator.owner.parent_id, creator.core.replaying)
         return TaskScope(creator.owner, prefix, core)
+
+    def require_task(self, loop: asyncio.AbstractEventLoop, what: str) -> asyncio.Task[Any]:
+        """The calling task.
+
+        Raises:
+            ValidationError: The call comes from a plain callback, another thread or another loop.
+        """
+        if asyncio._get_running_loop() is not loop:
+            raise ValidationError(
+                f"{what} was called from another thread or event loop. Call durable operations in the handler's own "
+                "tasks; a thread can hand its result over with loop.call_soon_threadsafe"
+            )
+        task = asyncio.current_task(loop)
+        if task is None:
+            raise ValidationError(
+                f"{what} was called from a plain callback (call_soon, call_later, add_done_callback). Start a task "
+                "there with asyncio.create_task and make the call in it"
+            )
+        return task
+
+    def require_scope(self, task: asyncio.Task[Any], context: object, what: str) -> TaskScope:
+        """The scope of a task for operations on a context.
+
+        Raises:
+            ValidationError: It was not made through the loop, may do nothing durable, or uses somebody else's context.
+        """
+        scope = self.of(task)
+        if scope is None:
+            raise ValidationError(
+                f"{what} was called in a task that was made by asyncio.Task(...) directly, or belongs to no handler. "
+                "Make tasks with asyncio.create_task, TaskGroup or gather"
+            )
+        if scope.refusal is not None:
+            raise ValidationError(f"{what} is not possible here: {scope.refusal}")
+        if scope.owner is not context:
+            raise ValidationError(
+                f"{what} was called on the context of another function. Use the context that was given to the "
+                "function the call stands in"
+            )
+        return scope
 
     def _callback_scope(self, owner: Owner, owner_scope: TaskScope) -> TaskScope:
         scope = self._callbacks.get(id(owner))

@@ -1,0 +1,49 @@
+"""A started operation as the run sees it, and how code is known to belong to a run and to a context."""
+
+from __future__ import annotations
+
+import contextvars
+from typing import Any, Protocol
+
+from durable_execution_sdk._drivers.aio.promise import DurablePromise
+from durable_execution_sdk._model.updates import OperationIdentifier
+
+BELONGS: contextvars.ContextVar[object] = contextvars.ContextVar("durable_execution_sdk_run", default=None)
+"""Which run the current code belongs to; parking finds a handler's callbacks by it."""
+
+OWNER: contextvars.ContextVar[Any] = contextvars.ContextVar("durable_execution_sdk_owner", default=None)
+"""The durable context whose code registered a callback; asked only where no task is running."""
+
+
+class Operation(Protocol):
+    """An operation that user code has started, as far as the run needs it."""
+
+    kind: int
+    is_recorded: bool
+    context: Any
+    owner: Any
+    due_ms: int | None
+    context_vars: contextvars.Context
+    promise: DurablePromise[Any]
+
+    @property
+    def identity(self) -> OperationIdentifier:
+        """Who it is."""
+
+    def advance(self) -> None:
+        """Look at the record and do what it asks for."""
+
+    def start_body(self) -> None:
+        """Run user code now."""
+
+    def deliver(self) -> None:
+        """Settle the promise: its turn has come."""
+
+
+def is_inside(context: Any, outer: Any) -> bool:
+    """Whether a context is another one, or lies in it."""
+    while context is not None:
+        if context is outer:
+            return True
+        context = context.parent
+    return False
