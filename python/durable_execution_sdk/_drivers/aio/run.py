@@ -444,13 +444,12 @@ class Run:
 
     def _park(self) -> None:
         self.suspended = True
-        live = [task for task in self.tasks if not task.done()]
         self._release([op.promise for op in self._pending()])
         self.over = True
         for meeting in list(self.meetings):
             meeting.settle(None, SuspendExecution("The handler waits for the service"))
         self.meetings.clear()
-        parking.park(self.loop, live, BELONGS, self)
+        parking.park(self.loop, [task for task in self.tasks if not task.done()], BELONGS, self)
         self.tasks.clear()
         self.loop.stop()
 
@@ -496,7 +495,6 @@ class Run:
         self.workers.close(abandon=self.state.out_of_time)
 
     def _guard_time(self) -> float | None:
-        left_ms = self.state._time_left_ms()
-        if left_ms is None:
+        if (left_ms := self.state._time_left_ms()) is None:
             return None
         return time.monotonic() + (left_ms - min(GUARD_BAND_MS, left_ms / 10)) / 1000
