@@ -62,6 +62,23 @@ def open_wait(position: int) -> Json:
     }
 
 
+def open_context(key: str, sub_type: str) -> Json:
+    """A context that has not ended."""
+    return {"Id": key, "Type": "CONTEXT", "SubType": sub_type, "Status": "STARTED", "StartTimestamp": START_MS}
+
+
+def finished_branch(batch: str, index: int, payload: str) -> Json:
+    """A branch of a map that has its result."""
+    return {
+        **open_context(operation_id(batch, index), "MapIteration"),
+        "ParentId": batch,
+        "Name": f"map-item-{index}",
+        "Status": "SUCCEEDED",
+        "EndTimestamp": START_MS + index,
+        "ContextDetails": {"Result": payload},
+    }
+
+
 def event_text(operations: list[Json]) -> str:
     """The event as Lambda's runtime receives it; parse it anew for each invocation, as the runtime does."""
     return json.dumps(

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextvars
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from typing import Any, TypeAlias
 from durable_execution_sdk._core import Record
 from durable_execution_sdk._drivers.calls import operate
 from durable_execution_sdk._drivers.codec import Codec
+from durable_execution_sdk._drivers.locks import BriefLock
 from durable_execution_sdk._drivers.scope import OperationScope
 from durable_execution_sdk._drivers.state import park
 from durable_execution_sdk._drivers.strand import Strand
@@ -183,7 +183,7 @@ class Batch:
         self._record = record
         self._serdes = config.item_serdes or config.serdes or context.default_serdes or EXTENDED_TYPES_SERDES
         self._machine = Coordinator(op.total, config.completion_config, config.max_concurrency, op.given_names)
-        self._lock = threading.Lock()
+        self._lock = BriefLock()
         self._inbox: SimpleQueue[Sequence[Command]] = SimpleQueue()
         self._wake_ms: int | None = None
         self._variables = contextvars.copy_context()
@@ -223,6 +223,8 @@ class Batch:
 
     def _go_on(self) -> Sequence[Command]:
         """Hand out what may run; take a branch on this thread if nobody else does; else wait."""
+        if self._record is None:
+            self._state.branch_pool.warm(self._machine.runnable)
         with self._lock:
             finished, live = self._admit()
             idle = not finished and not live and not self._machine.running

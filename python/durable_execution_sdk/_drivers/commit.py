@@ -3,22 +3,28 @@
 Whoever must wait for durability sends. If no request is in flight it takes the whole queue and sends it on its own
 thread; else it waits, and the next request takes everything that was queued meanwhile. A lone step thus pays one round
 trip and nothing else, and under load batches form by themselves. Updates that nobody waits for ride along. If nothing
-else is sent within 100 ms, one lazily started thread sends them; it sleeps until then and nothing polls.
+else is sent within 100 ms, one lazily started thread sends them; it sleeps until then, and until there is something to
+send again if it finds nothing.
 
-At most one request is in flight. An answer is merged with all its pages before anybody wakes.
+At most one request is in flight. An answer is merged with all its pages before anybody wakes. Then those wake whose
+updates are acknowledged, each through a gate of its own, and one of the others, who sends next: with many branches the
+locks decide the speed, so nobody is woken for nothing and nobody takes the lock to learn that all is well.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import NoReturn
 
 from durable_execution_sdk._core import Journal, Request
+from durable_execution_sdk._drivers.locks import BriefLock
 from durable_execution_sdk._drivers.ports import Transport
 from durable_execution_sdk._model.api_errors import CheckpointError, GetExecutionStateError
 from durable_execution_sdk._model.signals import BackgroundThreadError, OrphanedChildException, SuspendExecution
@@ -64,10 +70,12 @@ class GroupCommit:
         "_oldest_unsent",
         "_on_changed",
         "_sending",
-        "_settled",
         "_timer",
         "_timer_idle",
+        "_token_stem",
+        "_tokens",
         "_transport",
+        "_waiters",
         "_wake",
         "on_merged",
         "revoked",
@@ -84,9 +92,11 @@ class GroupCommit:
         self._transport = transport
         self._arn = arn
         self._on_changed = on_changed
-        self._lock = threading.Lock()
-        self._settled = threading.Condition(self._lock)
-        self._wake = threading.Condition(self._lock)
+        self._lock = BriefLock()
+        self._waiters: deque[_Waiter] = deque()
+        self._token_stem = ""
+        self._tokens = itertools.count(1)
+        self._wake = threading.Event()
         self._sending = False
         self._oldest_unsent: float | None = None
         self._timer: threading.Thread | None = None
@@ -117,9 +127,10 @@ class GroupCommit:
 
     def submit(self, update: OperationUpdate) -> None:
         """Queue an update and return at once."""
-        with self._lock:
-            self._push(update)
-            self._arm()
+        self._push(update)
+        if self._oldest_unsent is None:
+            with self._lock:
+                self._arm()
 
     def commit(self, update: OperationUpdate | None) -> None:
         """Queue an update (None: only news are wanted) and return when it is acknowledged and merged.
@@ -129,21 +140,23 @@ class GroupCommit:
             OrphanedChildException: An enclosing context has ended, or the execution.
             SuspendExecution: The service takes no more updates from this invocation.
         """
-        with self._lock:
-            self._flush(self._push(update))
+        ticket = self._push(update)
+        while self._journal.settled < ticket:
+            if self._end is not None:
+                self._refuse(None)
+            self._turn(ticket)
 
     def drain(self) -> None:
         """Have everything acknowledged that is queued now; nothing if sending has ended."""
-        with self._lock:
-            while self._end is None and (self._journal.queued or self._sending):
-                self._turn()
+        while self._end is None and (self._journal.queued or self._sending):
+            self._turn(None)
 
     def close(self) -> None:
         """Stop the timer and wait until it is gone. What is still queued stays unsent."""
         with self._lock:
             self._closed = True
-            self._wake.notify()
             timer = self._timer
+        self._wake.set()
         if timer is not None:
             timer.join()
 
@@ -152,7 +165,7 @@ class GroupCommit:
         """Why sending has ended, if a request failed."""
         return self._end if isinstance(self._end, BackgroundThreadError) else None
 
-    # --- with the lock held ---
+    # --- sending ---
 
     def _push(self, update: OperationUpdate | None) -> int:
         if self._end is not None:
@@ -170,41 +183,86 @@ class GroupCommit:
             raise SuspendExecution(str(end))
         raise _orphaned(update)
 
-    def _flush(self, ticket: int) -> None:
-        while self._journal.settled < ticket:
-            if self._end is not None:
-                self._refuse(None)
-            self._turn()
+    def _turn(self, ticket: int | None) -> None:
+        """Send one batch, or wait for whoever is sending: until the ticket is settled, or it is our turn.
 
-    def _turn(self) -> None:
-        """Send one batch, or wait for whoever is sending."""
-        if self._sending:
-            self._settled.wait()
+        Without a ticket, any settled request ends the wait.
+        """
+        with self._lock:
+            if self._end is not None or (ticket is not None and self._journal.settled >= ticket):
+                return
+            if self._sending:
+                waiter = _Waiter(ticket)
+                self._waiters.append(waiter)
+            else:
+                waiter = None
+                request = self._take_batch()
+        if waiter is None:
+            if request is not None:
+                self._send(request)
             return
-        request = self._journal.next_request(os.urandom(16).hex())
-        self._oldest_unsent = time.monotonic() if self._journal.queued else None
-        if request is None:
-            return
-        self._sending = True
         try:
-            self._lock.release()
-            try:
-                outcome = self._exchange(request)
-            finally:
-                self._lock.acquire()
+            waiter.gate.acquire()
+        except BaseException:  # a KeyboardInterrupt: if it was our turn to send, it is somebody else's now
+            with self._lock:
+                if waiter in self._waiters:
+                    self._waiters.remove(waiter)
+                elif not self._sending:
+                    self._open_next()
+            raise
+
+    def _take_batch(self) -> Request | None:
+        # First forget that something was unsent, then look: whoever queues after the look finds it forgotten and arms
+        # the timer again.
+        self._oldest_unsent = None
+        request = self._journal.next_request(self._client_token())
+        if self._journal.queued:
+            self._oldest_unsent = time.monotonic()
+        self._sending = request is not None
+        return request
+
+    def _client_token(self) -> str:
+        if not self._token_stem:
+            self._token_stem = os.urandom(12).hex()
+        return f"{self._token_stem}{next(self._tokens):08x}"
+
+    def _send(self, request: Request) -> None:
+        end: BaseException | None = None
+        try:
+            outcome = self._exchange(request)
             if outcome == "revoked":
                 self.revoked = True
-                self._stop(SuspendExecution("The service takes no more updates from this invocation"))
+                end = SuspendExecution("The service takes no more updates from this invocation")
             elif outcome == "completed":
-                self._stop(OrphanedChildException("The execution has ended", ""))
+                end = OrphanedChildException("The execution has ended", "")
         except Exception as error:
-            self._stop(BackgroundThreadError(f"Checkpoint failed: {error}", error))
+            end = BackgroundThreadError(f"Checkpoint failed: {error}", error)
         except BaseException as error:
-            self._stop(SuspendExecution(f"Checkpoint interrupted by {type(error).__name__}"))
+            end = SuspendExecution(f"Checkpoint interrupted by {type(error).__name__}")
             raise
         finally:
-            self._sending = False
-            self._settled.notify_all()
+            with self._lock:
+                if end is not None:
+                    self._end = end
+                    self._oldest_unsent = None
+                    self._journal.discard()
+                self._sending = False
+                self._wake_waiters()
+
+    def _wake_waiters(self) -> None:
+        settled, ended = self._journal.settled, self._end is not None
+        waiting = self._waiters
+        self._waiters = deque()
+        for waiter in waiting:
+            if ended or waiter.ticket is None or waiter.ticket <= settled:
+                waiter.gate.release()
+            else:
+                self._waiters.append(waiter)
+        self._open_next()
+
+    def _open_next(self) -> None:
+        if self._waiters:
+            self._waiters.popleft().gate.release()
 
     def _exchange(self, request: Request) -> str:
         """One round trip and its pages, merged. The lock is not held: whoever sends is alone here."""
@@ -226,11 +284,6 @@ class GroupCommit:
             self.on_merged(changed or [])
         return acknowledgement.outcome
 
-    def _stop(self, end: BaseException) -> None:
-        self._end = end
-        self._oldest_unsent = None
-        self._journal.discard()
-
     # --- the timer ---
 
     def _arm(self) -> None:
@@ -238,7 +291,8 @@ class GroupCommit:
             return
         self._oldest_unsent = time.monotonic()
         if self._timer_idle:
-            self._wake.notify()
+            self._timer_idle = False
+            self._wake.set()
         elif self._timer is None and not self._closed:
             timer = threading.Thread(target=self._send_when_due, name="durable-commit", daemon=True)
             try:
@@ -249,18 +303,35 @@ class GroupCommit:
                 self._timer = timer
 
     def _send_when_due(self) -> None:
-        with self._lock:
-            while not self._closed and self._end is None:
-                if self._oldest_unsent is None:
-                    self._timer_idle = True
-                    self._wake.wait()
-                    self._timer_idle = False
-                    continue
-                remaining = self._oldest_unsent + RIDE_ALONG_SECONDS - time.monotonic()
-                if remaining > 0:
-                    self._wake.wait(remaining)
+        quiet = False
+        while True:
+            with self._lock:
+                if self._closed or self._end is not None:
+                    return
+                if self._oldest_unsent is not None:
+                    quiet = False
+                    pause: float | None = self._oldest_unsent + RIDE_ALONG_SECONDS - time.monotonic()
                 else:
-                    self._turn()
+                    # Look once more before going idle: in busy times nobody need wake this thread for each request.
+                    pause = None if quiet else RIDE_ALONG_SECONDS
+                    self._timer_idle = quiet
+                    quiet = not quiet
+                self._wake.clear()
+            if pause is None or pause > 0:
+                self._wake.wait(pause)
+            else:
+                self._turn(None)
+
+
+class _Waiter:
+    """Somebody who waits for a ticket, or for the next settled request."""
+
+    __slots__ = ("gate", "ticket")
+
+    def __init__(self, ticket: int | None) -> None:
+        self.ticket = ticket
+        self.gate = threading.Lock()
+        self.gate.acquire()
 
 
 def _orphaned(update: OperationUpdate | None) -> OrphanedChildException:

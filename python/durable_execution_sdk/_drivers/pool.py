@@ -41,6 +41,12 @@ class BranchPool:
         """How many threads there may be."""
         return self._limit
 
+    def warm(self, count: int) -> None:
+        """Have up to that many idle threads ready, so that the next claim takes no time."""
+        with self._lock:
+            if not self._closed:
+                self._start_threads(min(count, self._limit - self._busy))
+
     def claim(self, most: int, serve: Job) -> int:
         """Reserve up to that many threads; each claimed one must be given a job.
 
@@ -49,8 +55,7 @@ class BranchPool:
         """
         with self._lock:
             wanted = 0 if self._closed else max(0, min(most, self._limit - self._busy))
-            while len(self._threads) - self._busy < wanted and self._start_thread():
-                pass
+            self._start_threads(wanted)
             claimed = min(wanted, len(self._threads) - self._busy)
             self._busy += claimed
             if claimed < most:
@@ -73,6 +78,10 @@ class BranchPool:
             self._jobs.put(None)
         for thread in threads:
             thread.join()
+
+    def _start_threads(self, idle: int) -> None:
+        while len(self._threads) - self._busy < idle and self._start_thread():
+            pass
 
     def _start_thread(self) -> bool:
         thread = threading.Thread(target=self._work, name=f"durable-branch-{len(self._threads)}", daemon=True)
