@@ -14,8 +14,8 @@ from benches.events import (
     event_text,
     finished_branch,
     open_context,
-    operation_id,
     open_wait,
+    operation_id,
 )
 
 

@@ -11,7 +11,6 @@ from tests.house.sources import ROOT, tracked_files
 LIMIT = 500
 # Longer files, each with a reason that a reader would accept.
 LONG: dict[str, str] = {
-    "tests/unit/test_codec.py": "the tables of one format: a row is found by what it is about, not by a file",
     "tests/unit/drivers/test_operations.py": "a test per row of the operations' tables, in their order",
 }
 
