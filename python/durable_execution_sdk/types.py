@@ -1,6 +1,7 @@
 """Protocols and function types, for annotations."""
 
 from durable_execution_sdk._model.arn import DurableExecutionArn
+from durable_execution_sdk._model.batch import ConcurrentExecutorFunc
 from durable_execution_sdk._model.config import SummaryGenerator
 from durable_execution_sdk._model.contexts import (
     BatchResult,
@@ -29,6 +30,7 @@ __all__ = [
     "BatchResult",
     "Callback",
     "ChildFunc",
+    "ConcurrentExecutorFunc",
     "DurableContext",
     "DurableExecutionArn",
     "DurableExecutionHandler",

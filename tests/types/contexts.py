@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, assert_type
 
 from durable_execution_sdk import (
+    BatchResult,
     ChildConfig,
     DurableContext,
     Duration,
+    MapConfig,
     ParallelBranch,
     StepContext,
     WithRetryConfig,
@@ -18,6 +21,7 @@ from durable_execution_sdk import (
     durable_with_child_context,
     with_retry,
 )
+from durable_execution_sdk.concurrency.models import ConcurrentExecutionItem
 from durable_execution_sdk.config import InvokeConfig
 from durable_execution_sdk.context import Callback
 from durable_execution_sdk.serdes import JsonSerDes
@@ -85,6 +89,30 @@ def operations(ctx: DurableContext) -> None:
     assert_type(with_retry(ctx, body, WithRetryConfig()), set[int])
     assert_type(mail("a@example.org"), ParallelBranch[bytes])
     assert_type(ctx.is_replaying(), bool)
+
+
+def square(branch: DurableContext, item: int, index: int, items: Sequence[int]) -> float:
+    return item * item / 1
+
+
+async def fetch_item(branch: DurableContext, item: int, index: int, items: Sequence[int]) -> list[str]:
+    return [branch.step(lambda step: str(item))]
+
+
+def count(item: ConcurrentExecutionItem[str], branch: DurableContext) -> int:
+    return len(item.data)
+
+
+def batches(ctx: DurableContext) -> None:
+    assert_type(ctx.map([1, 2], square), BatchResult[float])
+    assert_type(ctx.map([1, 2], lambda branch, item, index, items: branch.step(lambda step: item)), BatchResult[int])
+    assert_type(ctx.map([1, 2], fetch_item, "n", MapConfig(max_concurrency=2)), BatchResult[list[str]])
+    assert_type(ctx.map([1, 2], square).get_results(), list[float])
+    assert_type(ctx.map([1, 2], square).all[0].result, float | None)
+    assert_type(ctx.parallel([mail("a"), mail("b")]), BatchResult[bytes])
+    assert_type(ctx.parallel([lambda branch: branch.step(lambda step: 1)]), BatchResult[int])
+    items = [ConcurrentExecutionItem("a", "data", 0)]
+    assert_type(ctx.execute_concurrently(items, count), BatchResult[int])
 
 
 def refused(ctx: DurableContext) -> None:

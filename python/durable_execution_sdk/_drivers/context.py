@@ -7,11 +7,10 @@ the strand has ended.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar, overload
 
 from durable_execution_sdk._core import MISS
-from durable_execution_sdk._drivers.batches import BatchPlan, call_batch, map_plan, parallel_plan
 from durable_execution_sdk._drivers.calls import (
     Callback,
     call_callback,
@@ -21,17 +20,13 @@ from durable_execution_sdk._drivers.calls import (
     call_step,
     call_wait,
 )
-from durable_execution_sdk._drivers.scope import ExecutionContext, OperationScope
+from durable_execution_sdk._drivers.concurrent import ConcurrentScope
+from durable_execution_sdk._drivers.scope import ExecutionContext
 from durable_execution_sdk._drivers.state import ExecutionState
-from durable_execution_sdk._model.batch import BatchResult, ConcurrentExecutionItem
 from durable_execution_sdk._model.config import (
     CallbackConfig,
     ChildConfig,
-    ConcurrencyConfig,
     InvokeConfig,
-    MapConfig,
-    ParallelBranch,
-    ParallelConfig,
     SerDesConfig,
     StepConfig,
     WaitForCallbackConfig,
@@ -50,18 +45,16 @@ from durable_execution_sdk._model.errors import (
 from durable_execution_sdk._model.homes import public
 from durable_execution_sdk._model.serdes import SerDes, SerDesDeserializer
 from durable_execution_sdk._model.strategies import WaitForConditionConfig
-from durable_execution_sdk._operations.batch import check_positions, count_of
 from durable_execution_sdk._operations.callback import submission_error
 from durable_execution_sdk._policy.naming import BOUND_NAME, callback_name, submitter_name
 
 T = TypeVar("T")
 P = TypeVar("P")
 R = TypeVar("R")
-U = TypeVar("U")
 
 
 @public("context")
-class DurableContext(OperationScope):
+class DurableContext(ConcurrentScope):
     """What a handler, a child context or a branch does durable things with.
 
     You never make one: the decorated handler gets it as its second argument, child contexts and branches as their
@@ -306,116 +299,6 @@ class DurableContext(OperationScope):
                 return value
         return call_condition(self, check, config, name)
 
-    def map(
-        self,
-        inputs: Sequence[U],
-        func: Callable[[DurableContext, U, int, Sequence[U]], T],
-        name: str | None = None,
-        config: MapConfig[U] | None = None,
-    ) -> BatchResult[T]:
-        """Run a function for every item, many at once, each in a child context of its own.
-
-        Items start in order, at most `max_concurrency` at a time, on a pool of threads that all maps and parallels of
-        the invocation share. An item that waits gives its thread back and goes on later, in this invocation if others
-        are still running then, else in a later one. Finished items are not run again.
-
-        Args:
-            inputs: The items. Their number and order must be the same in every run.
-            func: Called with the item's context, the item, its index, and all items. It must use that context.
-            name: Shown in the history. Default: the name of a decorated function, else none.
-            config: Concurrency, when the map ends (default: with the first failure), serdes, names of items, nesting.
-
-        Returns:
-            What became of each item that was started, in order of the items. A failed item does not raise; call
-            `throw_if_error()` on the result for that.
-
-        Raises:
-            ValidationError: More successes are asked for than there are items, or `inputs` has no length.
-
-        Example:
-            >>> batch = ctx.map([3, 4], lambda item, n, index, all: item.step(lambda step: n * n), name="squares")
-            >>> batch.get_results()
-            [9, 16]
-        """
-        total = count_of("inputs", inputs)
-        config = config or _MAP
-        config.completion_config.check_total(total)
-        return call_batch(self, map_plan(inputs, total, func, name or getattr(func, BOUND_NAME, None), config))
-
-    def parallel(
-        self,
-        functions: Sequence[Callable[[DurableContext], T] | ParallelBranch[T]],
-        name: str | None = None,
-        config: ParallelConfig | None = None,
-    ) -> BatchResult[T]:
-        """Run several functions at once, each in a child context of its own.
-
-        As `map`, with a function per branch instead of an item.
-
-        Args:
-            functions: Each is called with its branch's context; a `ParallelBranch` gives the branch a name besides.
-            name: Shown in the history.
-            config: Concurrency, when the parallel ends (default: with the first failure), serdes, nesting.
-
-        Returns:
-            What became of each branch that was started, in the order given.
-
-        Raises:
-            ValidationError: More successes are asked for than there are branches, or one of them cannot be called.
-
-        Example:
-            >>> both = ctx.parallel([
-            ...     lambda branch: branch.step(lambda step: "stock"),
-            ...     lambda branch: branch.step(lambda step: "price"),
-            ... ])
-            >>> both.get_results()
-            ['stock', 'price']
-        """
-        count = count_of("functions", functions)
-        config = config or _PARALLEL
-        config.completion_config.check_total(count)
-        return call_batch(self, parallel_plan(functions, name, config))
-
-    def execute_concurrently(
-        self,
-        items: Sequence[ConcurrentExecutionItem[U]],
-        executor: Callable[[ConcurrentExecutionItem[U], DurableContext], T],
-        name: str | None = None,
-        config: ConcurrencyConfig | None = None,
-    ) -> BatchResult[T]:
-        """The primitive under `map` and `parallel`: items with names of your own, one executor.
-
-        Args:
-            items: The units of work; the `index` of each must be its position.
-            executor: Called with an item and its branch's context.
-            name: Shown in the history.
-            config: As of `map`, and the subtypes that history shows.
-
-        Returns:
-            What became of each item that was started, in order.
-
-        Raises:
-            ValidationError: An index is not the item's position, or more successes are asked for than there are items.
-
-        Example:
-            >>> from durable_execution_sdk.concurrency.models import ConcurrentExecutionItem
-            >>> items = [ConcurrentExecutionItem(id=f"shard-{n}", data=n, index=n) for n in range(2)]
-            >>> ctx.execute_concurrently(items, lambda item, branch: item.data + 1, name="shards").get_results()
-            [1, 2]
-        """
-        total = count_of("items", items)
-        config = config or _CONCURRENCY
-        check_positions(items)
-        config.completion_config.check_total(total)
-
-        def body(branch: DurableContext, index: int) -> T:
-            return executor(items[index], branch)
-
-        def names() -> Sequence[str | None]:
-            return [item.id if item.name is None else item.name for item in items]
-
-        return call_batch(self, BatchPlan(name, config, total, body, given_names=names))
-
     # --- about the context ---
 
     def configure_serdes(
@@ -477,7 +360,4 @@ def require_seconds(duration: DurationLike) -> int:
 _STEP = StepConfig()
 _CHILD: ChildConfig[Any] = ChildConfig()
 _CALLBACK = CallbackConfig()
-_MAP: MapConfig[Any] = MapConfig()
-_PARALLEL = ParallelConfig()
-_CONCURRENCY = ConcurrencyConfig()
 _RUN_IN_CHILD_CONTEXT = OperationSubType.RUN_IN_CHILD_CONTEXT.value

@@ -18,8 +18,11 @@ _logger = logging.getLogger("durable_execution_sdk")
 
 Job = Callable[[], None]
 
-BRANCH_THREADS: Final = 62
-"""Most threads for branches unless configured: with the handler's and that of the commit timer, 64."""
+OTHER_THREADS: Final = 2
+"""Threads of an invocation that run no branches: the handler's own, and that of the commit timer."""
+
+BRANCH_THREADS: Final = 64 - OTHER_THREADS
+"""Most threads for branches unless configured."""
 
 
 class BranchPool:

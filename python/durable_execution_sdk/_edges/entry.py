@@ -11,14 +11,19 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, overload
 from durable_execution_sdk._drivers.context import DurableContext
 from durable_execution_sdk._drivers.invocation import DurableFunction
 from durable_execution_sdk._drivers.logger import VERBOSE_VARIABLE, refresh_log_config
+from durable_execution_sdk._drivers.pool import BRANCH_THREADS, OTHER_THREADS
 from durable_execution_sdk._drivers.ports import Transport
 from durable_execution_sdk._edges.transports import TransportName, choose_transport, open_call
+from durable_execution_sdk._model.checks import check_whole, refusal
 from durable_execution_sdk._model.homes import public
 from durable_execution_sdk._model.service import AsyncDurableServiceClient, DurableServiceClient
 
 if TYPE_CHECKING:
     # Stubs, installed for development only; without them the annotation is Any.
     from mypy_boto3_lambda import LambdaClient as Boto3LambdaClient
+
+THREADS_VARIABLE = "DURABLE_EXECUTION_MAX_THREADS"
+THREADS_ALLOWED = "a whole number, at least 1"
 
 Handler: TypeAlias = Callable[[Any, DurableContext], Any]
 
@@ -42,12 +47,18 @@ class DurableExecutionConfig:
         durable_execution_client: A client of your own in place of Lambda's.
         transport: `"boto3"`, `"light"`, or a transport of your own. At most one of the three may be given.
         plugins: Factories of instrumentation plugins.
+        max_threads: Most threads of one invocation.
     """
 
     boto3_client: Any = None
     durable_execution_client: DurableServiceClient | AsyncDurableServiceClient | None = None
     transport: TransportName | Transport | None = None
     plugins: Sequence[Any] | None = None
+    max_threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_threads is not None:
+            check_whole("max_threads", self.max_threads, 1, THREADS_ALLOWED)
 
 
 @overload
@@ -58,6 +69,7 @@ def durable_execution(
     plugins: Sequence[Any] | None = None,
     durable_execution_client: DurableServiceClient | AsyncDurableServiceClient | None = None,
     transport: TransportName | Transport | None = None,
+    max_threads: int | None = None,
     config: DurableExecutionConfig | None = None,
 ) -> LambdaHandler: ...
 @overload
@@ -68,6 +80,7 @@ def durable_execution(
     plugins: Sequence[Any] | None = None,
     durable_execution_client: DurableServiceClient | AsyncDurableServiceClient | None = None,
     transport: TransportName | Transport | None = None,
+    max_threads: int | None = None,
     config: DurableExecutionConfig | None = None,
 ) -> Callable[[Handler], LambdaHandler]: ...
 @public("execution")
@@ -78,6 +91,7 @@ def durable_execution(
     plugins: Sequence[Any] | None = None,
     durable_execution_client: DurableServiceClient | AsyncDurableServiceClient | None = None,
     transport: TransportName | Transport | None = None,
+    max_threads: int | None = None,
     config: DurableExecutionConfig | None = None,
 ) -> LambdaHandler | Callable[[Handler], LambdaHandler]:
     """Make a function a durable Lambda handler.
@@ -91,6 +105,9 @@ def durable_execution(
         plugins: Factories of instrumentation plugins, called once per invocation.
         durable_execution_client: A client of your own in place of Lambda's.
         transport: `"boto3"` (default), `"light"` (no service model, faster cold start), or a transport of your own.
+        max_threads: Most threads of one invocation, the handler's own and the one that sends late updates included; the
+            others run the branches of maps and parallels. Default: what the environment variable
+            `DURABLE_EXECUTION_MAX_THREADS` says, else 64.
         config: The same as one object; keywords win.
 
     Returns:
@@ -98,7 +115,7 @@ def durable_execution(
         returns the outcome as the service expects it.
 
     Raises:
-        ValidationError: More than one way to reach the service is given.
+        ValidationError: More than one way to reach the service is given, or a number of threads that cannot be.
 
     Example:
         >>> from durable_execution_sdk import durable_execution
@@ -116,8 +133,10 @@ def durable_execution(
     if os.environ.get(VERBOSE_VARIABLE):
         refresh_log_config()
 
+    branch_threads = _branch_threads(config.max_threads if max_threads is None else max_threads)
+
     def decorate(handler: Handler) -> LambdaHandler:
-        return _lambda_handler(handler, chosen)
+        return _lambda_handler(handler, chosen, branch_threads)
 
     return decorate if func is None else decorate(func)
 
@@ -137,8 +156,22 @@ def with_durable_execution(handler: Handler, config: DurableExecutionConfig | No
     return durable_execution(handler, config=config)
 
 
-def _lambda_handler(handler: Handler, transport: Transport) -> LambdaHandler:
-    durable = DurableFunction(handler)
+def _branch_threads(max_threads: int | None) -> int:
+    source = "max_threads"
+    if max_threads is None:
+        text = os.environ.get(THREADS_VARIABLE, "").strip()
+        if not text:
+            return BRANCH_THREADS
+        source = f"the environment variable {THREADS_VARIABLE}"
+        if not text.isdecimal():
+            raise refusal(source, text, THREADS_ALLOWED)
+        max_threads = int(text)
+    check_whole(source, max_threads, 1, THREADS_ALLOWED)
+    return max(0, max_threads - OTHER_THREADS)
+
+
+def _lambda_handler(handler: Handler, transport: Transport, branch_threads: int) -> LambdaHandler:
+    durable = DurableFunction(handler, branch_threads=branch_threads)
 
     @functools.wraps(handler)
     def invoke(event: Any, context: Any) -> dict[str, Any]:

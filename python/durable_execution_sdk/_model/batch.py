@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 from durable_execution_sdk._model.completion import (
     BatchItemStatus,
@@ -14,6 +14,7 @@ from durable_execution_sdk._model.completion import (
     CompletionReason,
 )
 from durable_execution_sdk._model.contexts import BatchResult as BatchResultProtocol
+from durable_execution_sdk._model.contexts import DurableContext
 from durable_execution_sdk._model.errors import (
     ChildContextError,
     DurableOperationError,
@@ -235,3 +236,6 @@ class ConcurrentExecutionItem(Generic[T]):
     data: T
     index: int
     name: str | None = None
+
+
+ConcurrentExecutorFunc: TypeAlias = Callable[[ConcurrentExecutionItem[T], DurableContext], R]

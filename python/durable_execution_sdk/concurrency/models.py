@@ -15,6 +15,7 @@ from durable_execution_sdk._model.completion import (
     CompletionReason,
     CompletionStatus,
 )
+from durable_execution_sdk._operations.batch_record import CompletionRecord
 
 __all__ = [
     "BatchCompletionError",
@@ -26,6 +27,7 @@ __all__ = [
     "CompletionItemStatus",
     "CompletionOutcome",
     "CompletionReason",
+    "CompletionRecord",
     "CompletionStatus",
     "ConcurrentExecutionItem",
 ]
