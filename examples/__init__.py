@@ -1,0 +1,1 @@
+"""Small workflows, each run by the tests."""

@@ -1,0 +1,1 @@
+"""Settling two thousand orders: load, pay in batches, wait for settlement, report."""
