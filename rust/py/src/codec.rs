@@ -97,7 +97,7 @@ fn read_json(
             CodecError::raise(py, reason, Some(offset), None)
         }
         json::Stop::Sink(error) if is_fatal(py, &error) => error,
-        json::Stop::Sink(error) => refusal(py, "a number", error),
+        json::Stop::Sink(error) => refusal(py, "a value", error),
     })
 }
 
