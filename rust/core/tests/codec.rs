@@ -237,6 +237,14 @@ fn objects_are_refused_where_they_may_not_be() {
 }
 
 #[test]
+fn tags_are_taken_whole() {
+    for tag in ["n\0", "n\"", "", "nn", "\\u006e", "n "] {
+        let envelope = format!("{{\"t\":\"{tag}\",\"v\":null}}");
+        assert_eq!(read_tagged(envelope.as_bytes()), None, "{tag:?}");
+    }
+}
+
+#[test]
 fn days_that_do_not_exist() {
     for (shown, exists) in [
         ("2024-02-29", true),

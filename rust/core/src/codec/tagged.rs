@@ -15,6 +15,7 @@ pub enum Stop<E> {
 /// `{"t":"` as the six low bytes of a word.
 const OPENING: u64 = u64::from_le_bytes(*b"{\"t\":\"\0\0");
 const OPENING_MASK: u64 = 0x0000_ffff_ffff_ffff;
+const QUOTE: u8 = b'"';
 /// What stands between the tag and the payload.
 const MIDDLE: &[u8] = b",\"v\":";
 
@@ -38,14 +39,14 @@ pub fn read<S: Sink>(
         if head & OPENING_MASK != OPENING {
             return Err(Stop::Irregular);
         }
-        let [.., tag, second] = head.to_le_bytes();
+        let [.., first, second] = head.to_le_bytes();
+        // A tag of one character brings its closing quote along, which therefore stands for "no second one".
+        let tag = (first, second);
         at += 8;
-        let mut tag = (tag, 0);
-        if second != b'"' {
-            if text.get(at) != Some(&b'"') {
+        if second != QUOTE {
+            if text.get(at) != Some(&QUOTE) {
                 return Err(Stop::Irregular);
             }
-            tag.1 = second;
             at += 1;
         }
         if text.get(at..at + MIDDLE.len()) != Some(MIDDLE) {
@@ -53,9 +54,9 @@ pub fn read<S: Sink>(
         }
         at += MIDDLE.len();
         let shape = match tag {
-            (b'l', 0) => Shape::List,
-            (b't', 0) => Shape::Tuple,
-            (b'm', 0) => Shape::Map,
+            (b'l', QUOTE) => Shape::List,
+            (b't', QUOTE) => Shape::Tuple,
+            (b'm', QUOTE) => Shape::Map,
             (b'b', b'r') => Shape::Batch,
             _ => {
                 at = scalar(tag, text, at, buffer, sink)?;
@@ -177,33 +178,33 @@ fn scalar<S: Sink>(
 ) -> Result<usize, Stop<S::Error>> {
     let rest = &text[at..];
     let (taken, next) = match tag {
-        (b's', 0) => {
+        (b's', QUOTE) => {
             let (found, next) = text_at(text, at, buffer)?;
             (sink.string(found), next)
         }
-        (b'i', 0) => match number(text, at) {
+        (b'i', QUOTE) => match number(text, at) {
             Ok((Number::Integer(value), next)) => (sink.integer(value), next),
             Ok((Number::Big(digits), next)) => (sink.big_integer(digits), next),
             _ => return Err(Stop::Irregular),
         },
-        (b'f', 0) => match number(text, at) {
+        (b'f', QUOTE) => match number(text, at) {
             Ok((Number::Float(value), next)) => (sink.float(value), next),
             _ if rest.starts_with(b"NaN") => (sink.float(f64::NAN), at + 3),
             _ if rest.starts_with(b"Infinity") => (sink.float(f64::INFINITY), at + 8),
             _ if rest.starts_with(b"-Infinity") => (sink.float(f64::NEG_INFINITY), at + 9),
             _ => return Err(Stop::Irregular),
         },
-        (b'b', 0) if rest.starts_with(b"true") => (sink.boolean(true), at + 4),
-        (b'b', 0) if rest.starts_with(b"false") => (sink.boolean(false), at + 5),
-        (b'n', 0) if rest.starts_with(b"null") => (sink.none(), at + 4),
-        (b'd', 0) => {
+        (b'b', QUOTE) if rest.starts_with(b"true") => (sink.boolean(true), at + 4),
+        (b'b', QUOTE) if rest.starts_with(b"false") => (sink.boolean(false), at + 5),
+        (b'n', QUOTE) if rest.starts_with(b"null") => (sink.none(), at + 4),
+        (b'd', QUOTE) => {
             let (found, next) = text_at(text, at, buffer)?;
             if !found.ascii {
                 return Err(Stop::Irregular);
             }
             (sink.decimal(found.bytes), next)
         }
-        (b'u', 0) => {
+        (b'u', QUOTE) => {
             let (found, next) = text_at(text, at, buffer)?;
             (sink.uuid(uuid(found.bytes).ok_or(Stop::Irregular)?), next)
         }
@@ -214,14 +215,14 @@ fn scalar<S: Sink>(
                 next,
             )
         }
-        (b'D', 0) => {
+        (b'D', QUOTE) => {
             let (found, next) = text_at(text, at, buffer)?;
             (
                 sink.date(time::date(found.bytes).ok_or(Stop::Irregular)?),
                 next,
             )
         }
-        (b'B', 0) => {
+        (b'B', QUOTE) => {
             let (found, next) = text_at(text, at, buffer)?;
             let size = base64_size(found.bytes).ok_or(Stop::Irregular)?;
             (sink.bytes(found.bytes, size), next)
