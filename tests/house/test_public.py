@@ -16,6 +16,8 @@ TWO_THINGS = {
     "DurableContext": "the class in context, the protocol in types",
     "Callback": "the class in context, the protocol in types",
     "BatchResult": "the class in concurrency.models, the protocol in types",
+    "InvocationStatus": "what the service is told, and in plugin what plugins are told (as in the official SDK)",
+    "OperationType": "the service's kinds, and in plugin those of plugins (as in the official SDK)",
 }
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, overload
 
 from durable_execution_sdk._drivers.context import DurableContext
-from durable_execution_sdk._drivers.invocation import DurableFunction
+from durable_execution_sdk._drivers.invocation import DurableFunction, OpenHooks
 from durable_execution_sdk._drivers.logger import VERBOSE_VARIABLE, refresh_log_config
 from durable_execution_sdk._drivers.pool import BRANCH_THREADS, OTHER_THREADS
 from durable_execution_sdk._drivers.ports import Transport
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     # Stubs, installed for development only; without them the annotation is Any.
     from mypy_boto3_lambda import LambdaClient as Boto3LambdaClient
 
+PLUGINS_VARIABLE = "DURABLE_EXECUTION_PLUGINS"
 THREADS_VARIABLE = "DURABLE_EXECUTION_MAX_THREADS"
 THREADS_ALLOWED = "a whole number, at least 1"
 
@@ -102,7 +103,8 @@ def durable_execution(
     Args:
         func: The handler; with it the decorator is used bare, without it it is called.
         boto3_client: A boto3 Lambda client to use. Default: one per process, made when it is first needed.
-        plugins: Factories of instrumentation plugins, called once per invocation.
+        plugins: Factories of instrumentation plugins, called once per invocation; also plugin classes and instances.
+            Those that the environment variable `DURABLE_EXECUTION_PLUGINS` names come after them.
         durable_execution_client: A client of your own in place of Lambda's.
         transport: `"boto3"` (default), `"light"` (no service model, faster cold start), or a transport of your own.
         max_threads: Most threads of one invocation, the handler's own and the one that sends late updates included; the
@@ -115,6 +117,7 @@ def durable_execution(
         returns the outcome as the service expects it.
 
     Raises:
+        PluginLoadError: A plugin cannot be registered.
         ValidationError: More than one way to reach the service is given, or a number of threads that cannot be.
 
     Example:
@@ -134,9 +137,10 @@ def durable_execution(
         refresh_log_config()
 
     branch_threads = _branch_threads(config.max_threads if max_threads is None else max_threads)
+    open_hooks = _plugins(config.plugins if plugins is None else plugins)
 
     def decorate(handler: Handler) -> LambdaHandler:
-        return _lambda_handler(handler, chosen, branch_threads)
+        return _lambda_handler(handler, chosen, branch_threads, open_hooks)
 
     return decorate if func is None else decorate(func)
 
@@ -170,8 +174,21 @@ def _branch_threads(max_threads: int | None) -> int:
     return max(0, max_threads - OTHER_THREADS)
 
 
-def _lambda_handler(handler: Handler, transport: Transport, branch_threads: int) -> LambdaHandler:
-    durable = DurableFunction(handler, branch_threads=branch_threads)
+def _plugins(given: Sequence[Any] | None) -> OpenHooks | None:
+    if not given and not os.environ.get(PLUGINS_VARIABLE, "").strip():
+        return None
+    # Looking for entry points costs more than the rest of the package's import.
+    from durable_execution_sdk._edges.plugin_discovery import load_configured_plugins
+    from durable_execution_sdk._edges.plugins import InvocationPlugins
+
+    factories = load_configured_plugins(given)
+    return functools.partial(InvocationPlugins, factories) if factories else None
+
+
+def _lambda_handler(
+    handler: Handler, transport: Transport, branch_threads: int, open_hooks: OpenHooks | None
+) -> LambdaHandler:
+    durable = DurableFunction(handler, open_hooks, branch_threads=branch_threads)
 
     @functools.wraps(handler)
     def invoke(event: Any, context: Any) -> dict[str, Any]:
