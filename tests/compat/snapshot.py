@@ -76,7 +76,7 @@ def describe_class(cls: type) -> dict[str, Any]:
     if home(cls).split(".")[0] in TYPES_ONLY:
         return described
     if issubclass(cls, enum.Enum):
-        described["enum"] = {name: member.value for name, member in cls.__members__.items()}
+        described["enum"] = {member.name: member.value for member in cls}  # further names of a member do not count
         described["str"] = issubclass(cls, str)
     elif home(cls) not in OWN_CONSTRUCTORS and not getattr(cls, "_is_protocol", False):
         factories = {}
