@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar, overload
 from durable_execution_sdk._drivers.batches import BatchPlan, call_batch, map_plan, parallel_plan
 from durable_execution_sdk._drivers.scope import OperationScope
 from durable_execution_sdk._model.batch import BatchResult, ConcurrentExecutionItem
-from durable_execution_sdk._model.config import ConcurrencyConfig, MapConfig, ParallelBranch, ParallelConfig
+from durable_execution_sdk._model.config import ConcurrencyConfig, MapConfig, ParallelConfig
 from durable_execution_sdk._operations.batch import check_positions, count_of
 from durable_execution_sdk._policy.naming import BOUND_NAME
 
@@ -73,23 +73,24 @@ class ConcurrentScope(OperationScope):
         config.completion_config.check_total(total)
         return call_batch(self, map_plan(inputs, total, func, name or getattr(func, BOUND_NAME, None), config))
 
+    # "A callable" covers a `ParallelBranch`, too; naming both keeps type checkers from looking into lambdas.
     @overload
     def parallel(
         self,
-        functions: Sequence[Callable[[Self], Coroutine[Any, Any, T]] | ParallelBranch[Coroutine[Any, Any, T]]],
+        functions: Sequence[Callable[[Self], Coroutine[Any, Any, T]]],
         name: str | None = None,
         config: ParallelConfig | None = None,
     ) -> BatchResult[T]: ...
     @overload
     def parallel(
         self,
-        functions: Sequence[Callable[[Self], T] | ParallelBranch[T]],
+        functions: Sequence[Callable[[Self], T]],
         name: str | None = None,
         config: ParallelConfig | None = None,
     ) -> BatchResult[T]: ...
     def parallel(
         self,
-        functions: Sequence[Callable[[Self], Any] | ParallelBranch[Any]],
+        functions: Sequence[Callable[[Self], Any]],
         name: str | None = None,
         config: ParallelConfig | None = None,
     ) -> BatchResult[Any]:
