@@ -32,7 +32,7 @@ class NoHooks:
     """Plugins that do nothing; registering any closes the replay lane."""
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("around"):
+        if name.startswith("around") or name == "branch_context":
             return lambda *args, **kwargs: nullcontext()
         return lambda *args, **kwargs: None
 
@@ -76,7 +76,9 @@ def test_the_replay_lane_is_only_faster(program, raw, page_size):
     without = service_for()
     expected = without.run(DurableFunction(handler_of(program), lambda facts: NoHooks()))
     assert with_lane.run(DurableFunction(handler_of(program))) == expected
-    assert with_lane.requests == without.requests
+    assert history(with_lane) == history(without)
+    if "Batch" not in repr(program):  # with branches, what shares a request is a matter of time
+        assert with_lane.requests == without.requests
 
 
 @SETTINGS

@@ -8,13 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from hypothesis import strategies as st
 
 from durable_execution_sdk._drivers.context import DurableContext
 from durable_execution_sdk._drivers.retrying import with_retry
-from durable_execution_sdk._model.config import CallbackConfig, ChildConfig, StepConfig, WithRetryConfig
+from durable_execution_sdk._model.completion import CompletionConfig
+from durable_execution_sdk._model.config import (
+    CallbackConfig,
+    ChildConfig,
+    MapConfig,
+    NestingType,
+    ParallelConfig,
+    StepConfig,
+    WithRetryConfig,
+)
 from durable_execution_sdk._model.duration import Duration
 from durable_execution_sdk._model.strategies import RetryDecision, WaitForConditionConfig, WaitForConditionDecision
 from tests.support.fake_service import FakeService
@@ -70,6 +80,23 @@ class Retried:
     wrapped: bool
 
 
+@dataclass(frozen=True)
+class Batch:
+    """A map or parallel; branches at `failing` raise in the end.
+
+    Which branches are started depends on time where several run at once and not all are run to their end, so only
+    batches that run one branch at a time end early here.
+    """
+
+    branches: tuple[tuple[Any, ...], ...]
+    at_once: int | None = None
+    flat: bool = False
+    failing: frozenset[int] = frozenset()
+    enough: int | None = None
+    large: bool = False
+    is_map: bool = True
+
+
 names = st.sampled_from([None, "a", "b"])
 seconds = st.integers(1, 90)
 values = st.one_of(
@@ -91,6 +118,16 @@ operations = st.recursive(
     lambda inner: st.one_of(
         st.builds(Child, st.lists(inner, max_size=3).map(tuple), names, st.booleans(), st.booleans(), st.booleans()),
         st.builds(Retried, st.lists(inner, max_size=2).map(tuple), st.integers(1, 3), st.booleans()),
+        st.builds(
+            Batch,
+            st.lists(st.lists(inner, max_size=2).map(tuple), max_size=3).map(tuple),
+            st.sampled_from([1, 2, None]),
+            st.booleans(),
+            st.frozensets(st.integers(0, 2), max_size=2),
+            st.sampled_from([None, 1]),
+            st.booleans(),
+            st.booleans(),
+        ),
     ),
     max_leaves=6,
 )
@@ -180,7 +217,35 @@ def _run(ctx: DurableContext, operation: Any, on_body: OnBody) -> Any:
 
             options: WithRetryConfig[Any] = WithRetryConfig(_up_to(2), wrapped)
             return _caught(lambda: with_retry(ctx, attempt, options, "r"))
+        case Batch():
+            return _run_batch(ctx, operation, on_body)
     raise AssertionError(operation)
+
+
+def _run_batch(ctx: DurableContext, batch: Batch, on_body: OnBody) -> Any:
+    def branch(context: DurableContext, index: int) -> Any:
+        found = [_run(context, one, on_body) for one in batch.branches[index]]
+        if index in batch.failing:
+            raise Boom(f"branch {index}")
+        return ["x" * 100_000 if batch.large else "", found]
+
+    rule = CompletionConfig.all_completed()
+    if batch.at_once == 1:
+        rule = CompletionConfig(min_successful=min(batch.enough, len(batch.branches)) or None if batch.enough else None)
+    nesting = NestingType.FLAT if batch.flat else NestingType.NESTED
+    if batch.is_map:
+        config: MapConfig[Any] = MapConfig(batch.at_once, rule, nesting_type=nesting)
+        found = ctx.map(batch.branches, lambda context, item, index, items: branch(context, index), "m", config)
+    else:
+        branches = [
+            partial(lambda index, context: branch(context, index), index) for index in range(len(batch.branches))
+        ]
+        found = ctx.parallel(branches, "p", ParallelConfig(batch.at_once, rule, nesting_type=nesting))
+    items = [
+        [item.status.name, item.result and [len(item.result[0]), item.result[1]], item.error and item.error.message]
+        for item in found.all
+    ]
+    return [items, found.completion_reason.name]
 
 
 def _up_to(attempts: int) -> Callable[[Exception, int], RetryDecision]:
