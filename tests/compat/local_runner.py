@@ -14,9 +14,11 @@ import sys
 from importlib.metadata import version
 from typing import Any
 
+from aws_durable_execution_sdk_python.lambda_service import ErrorObject
 from aws_durable_execution_sdk_python_testing.runner import DurableFunctionTestRunner
 
 from tests.compat import scenarios
+from tests.compat.outside import FUNCTIONS, OUTSIDE, Outside
 from tests.compat.sdk import Sdk
 from tests.compat.sides import OFFICIAL
 
@@ -41,9 +43,25 @@ class Tap:
         return getattr(self._client, name)
 
 
+def answer(runner: Any, outside: Outside) -> None:
+    """Run a handler and do for it what the world outside does."""
+    for name, function in FUNCTIONS.items():
+        runner.register_function(name, function)
+    arn = runner.run_async(input="{}", execution_timeout=100_000)
+    for name, result in outside.answers:
+        callback_id = runner.wait_for_callback(arn, name=name, timeout=60)
+        if result is None:
+            runner.send_callback_failure(callback_id, ErrorObject("refused", "Approval.Refused", "by the bank", None))
+        else:
+            runner.send_callback_success(callback_id, result)
+    runner.wait_for_result(arn, timeout=60)
+
+
 def record(sdk: Sdk, name: str) -> Json:
     """Run a scenario to its end and describe the execution."""
-    case = scenarios.REGISTRY[name]
+    outside = OUTSIDE.get(name)
+    case = scenarios.REGISTRY.get(name)
+    body = outside.body if outside is not None else case.body
     records: dict[str, Json] = {}
     found: Json = {}
 
@@ -53,16 +71,20 @@ def record(sdk: Sdk, name: str) -> Json:
         tapped = sdk.execution.DurableExecutionInvocationInputWithClient.from_durable_execution_invocation_input(
             event, Tap(event.service_client, records)
         )
-        durable = sdk.top.durable_execution(lambda payload, durable_context: case.body(sdk, payload, durable_context))
+        durable = sdk.top.durable_execution(lambda payload, durable_context: body(sdk, payload, durable_context))
         found.update(arn=event.durable_execution_arn, output=durable(tapped, context))
         return found["output"]
 
-    with DurableFunctionTestRunner(handler) as runner:
-        runner.run(input=case.payload, execution_timeout=100_000)
+    with DurableFunctionTestRunner(handler, poll_interval=0.05) as runner:
+        if outside is None:
+            runner.run(input=case.payload, execution_timeout=100_000)
+        else:
+            answer(runner, outside)
     return {
         "version": 1,
         "producer": f"{OFFICIAL} {version(OFFICIAL.replace('_', '-'))}, local runner "
         f"{version('aws-durable-execution-sdk-python-testing')}",
+        "package": sdk.top.__name__,
         "scenario": name,
         "arn": found["arn"],
         "outcome": {"output": found["output"]},
