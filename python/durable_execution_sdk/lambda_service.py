@@ -39,6 +39,7 @@ from durable_execution_sdk._model.wire import (
     TimeoutSeconds,
     TimestampConverter,
     WaitDetails,
+    WireTimestamp,
 )
 
 __all__ = [
@@ -75,4 +76,5 @@ __all__ = [
     "TimestampConverter",
     "WaitDetails",
     "WaitOptions",
+    "WireTimestamp",
 ]

@@ -110,7 +110,7 @@ def batches(ctx: DurableContext) -> None:
     assert_type(ctx.map([1, 2], square).get_results(), list[float])
     assert_type(ctx.map([1, 2], square).all[0].result, float | None)
     assert_type(ctx.parallel([mail("a"), mail("b")]), BatchResult[bytes])
-    assert_type(ctx.parallel([lambda branch: branch.step(lambda step: 1)]), BatchResult[int])
+    assert_type(ctx.parallel([lambda branch: len("abc")]), BatchResult[int])
     items = [ConcurrentExecutionItem("a", "data", 0)]
     assert_type(ctx.execute_concurrently(items, count), BatchResult[int])
 

@@ -322,6 +322,9 @@ class WaitForCallbackConfig(CallbackConfig):
         sub_type: Label of the callback; the surrounding context stays a "WaitForCallback".
     """
 
+    # Said again, since mypy gives inherited fields of a frozen dataclass the type that the constructor takes.
+    timeout: DurationField = DurationField(Duration())
+    heartbeat_timeout: DurationField = DurationField(Duration())
     retry_strategy: RetryStrategy | None = None
 
     def __post_init__(self) -> None:

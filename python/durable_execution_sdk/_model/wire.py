@@ -48,11 +48,14 @@ __all__ = [
     "TimeoutSeconds",
     "TimestampConverter",
     "WaitDetails",
+    "WireTimestamp",
 ]
 
 ReplayChildren: TypeAlias = bool
 OperationPayload: TypeAlias = str
 TimeoutSeconds: TypeAlias = int
+WireTimestamp: TypeAlias = int | str | datetime.datetime
+"""What events hold as a moment: epoch milliseconds, ISO-8601 text, or a `datetime`."""
 
 
 def _error_in(data: Mapping[str, Any]) -> ErrorObject | None:

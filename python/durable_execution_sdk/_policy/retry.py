@@ -183,17 +183,27 @@ class RetryPresets:
         )
 
 
+@dataclass(frozen=True)
 class _Presets:
     """Strategies for common cases, as values: `StepConfig(retry_strategy=retry_presets.transient)`."""
 
-    none: Final = RetryPresets.none()
-    no_retry: Final = none
-    default: Final = RetryPresets.default()
-    transient: Final = RetryPresets.transient()
-    resource_availability: Final = RetryPresets.resource_availability()
-    critical: Final = RetryPresets.critical()
-    linear: Final = RetryPresets.linear()
-    fixed: Final = RetryPresets.fixed()
+    none: RetryStrategy
+    no_retry: RetryStrategy
+    default: RetryStrategy
+    transient: RetryStrategy
+    resource_availability: RetryStrategy
+    critical: RetryStrategy
+    linear: RetryStrategy
+    fixed: RetryStrategy
 
 
-retry_presets: Final = _Presets()
+retry_presets: Final = _Presets(
+    none=RetryPresets.none(),
+    no_retry=RetryPresets.no_retry(),
+    default=RetryPresets.default(),
+    transient=RetryPresets.transient(),
+    resource_availability=RetryPresets.resource_availability(),
+    critical=RetryPresets.critical(),
+    linear=RetryPresets.linear(),
+    fixed=RetryPresets.fixed(),
+)
