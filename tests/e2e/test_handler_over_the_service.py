@@ -11,6 +11,7 @@ from durable_execution_sdk import DurableContext, durable_execution
 from durable_execution_sdk._edges.entry import LambdaHandler
 from durable_execution_sdk.config import Duration
 from durable_execution_sdk.exceptions import CheckpointError, GetExecutionStateError
+from durable_execution_sdk.lambda_service import LambdaClient
 from tests.support.loopback import (
     ACCESS_KEY,
     SECRET_KEY,
@@ -47,10 +48,26 @@ def _nothing_ran() -> None:
     ran.clear()
 
 
-@pytest.fixture(params=["boto3", "light"])
+class Delegating:
+    """A boto3 client in the wrapper of somebody who traces calls: no events, parsed answers."""
+
+    def __init__(self, client: Any) -> None:
+        self.checkpoint_durable_execution = client.checkpoint_durable_execution
+        self.get_durable_execution_state = client.get_durable_execution_state
+
+
+class Traced(LambdaClient):
+    """A service client of the user's: every answer passes through its dataclasses."""
+
+
+@pytest.fixture(params=["boto3", "light", "wrapper", "client"])
 def handler(request: pytest.FixtureRequest, service: Loopback, monkeypatch: pytest.MonkeyPatch) -> LambdaHandler:
     if request.param == "boto3":
         return durable_execution(settle_order, boto3_client=boto3_client(service))
+    if request.param == "wrapper":
+        return durable_execution(settle_order, boto3_client=Delegating(boto3_client(service)))  # type: ignore[arg-type]  # duck-typed
+    if request.param == "client":
+        return durable_execution(settle_order, durable_execution_client=Traced(boto3_client(service)))
     monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", service.url)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)

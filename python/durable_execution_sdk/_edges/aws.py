@@ -101,16 +101,18 @@ class BotoTransport:
         client = self._connected()
         if not request.token:
             raise CheckpointError("Cannot checkpoint without a checkpoint token.")
-        method: Callable[..., Any] = client.checkpoint_durable_execution
+        method: Callable[..., dict[str, Any]] = client.checkpoint_durable_execution
         try:
             if not self._takes_hooks(client):
                 # Exactly the official call, which stubs and mocks may compare: botocore adds the ClientToken itself.
-                return _mapping(
+                return understood(
                     method(
                         DurableExecutionArn=arn,
                         CheckpointToken=request.token,
                         Updates=[update.to_dict() for update in request.updates],
-                    )
+                    ),
+                    "CheckpointToken",
+                    "NewExecutionState",
                 )
             return _hooked_call(
                 request.body,
@@ -131,11 +133,11 @@ class BotoTransport:
         client = self._connected()
         if not token:
             raise GetExecutionStateError("Cannot get execution state without a checkpoint token.")
-        method: Callable[..., Any] = client.get_durable_execution_state
+        method: Callable[..., dict[str, Any]] = client.get_durable_execution_state
         params = {"DurableExecutionArn": arn, "CheckpointToken": token, "Marker": marker, "MaxItems": max_items}
         try:
             if not self._takes_hooks(client):
-                return _mapping(method(**params))
+                return understood(method(**params), "Operations", "NextMarker")
             return _hooked_call(None, method, **params)
         except Exception as error:
             raise reported("Failed to get execution state.", GetExecutionStateError.from_exception(error)) from error
@@ -183,11 +185,26 @@ def _hooked_call(body: bytes | None, method: Callable[..., Any], **params: Any) 
     if not call.reached:
         message = "The boto3 client does not run its before-call event, so the prepared body was not sent"
         raise RuntimeError(message)
-    return _mapping(parsed) if call.raw is None else call.raw  # parsed, if another hook answered for the service
+    # Parsed, if another hook answered for the service.
+    return cast("Mapping[str, Any]", parsed) if call.raw is None else call.raw
 
 
-def _mapping(parsed: Any) -> Mapping[str, Any]:
-    return cast("Mapping[str, Any]", parsed)
+_Answer = TypeVar("_Answer", bound=Mapping[str, Any])
+
+
+def understood(answer: _Answer, *members: str) -> _Answer:
+    """A parsed answer that has at least one of its members.
+
+    botocore turns a body that is no JSON, or is cut to nothing, into an answer without any. Taken at its word that
+    would be a revoked token, or the end of the history: finished steps would run again.
+
+    Raises:
+        ValueError: It has none of them.
+    """
+    if not any(member in answer for member in members):
+        message = f"The service's answer has none of {', '.join(members)}; it was probably damaged on its way"
+        raise ValueError(message)
+    return answer
 
 
 _Error = TypeVar("_Error", bound=BotoClientError)

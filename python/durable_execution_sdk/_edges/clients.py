@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from durable_execution_sdk._core import Request
 from durable_execution_sdk._edges.awaiting import OwnLoop
-from durable_execution_sdk._edges.aws import default_client
+from durable_execution_sdk._edges.aws import default_client, understood
 from durable_execution_sdk._model.api_errors import (
     BotoClientError,
     CheckpointError,
@@ -92,7 +92,7 @@ class LambdaClient(DurableServiceClient):
                 Updates=cast("Any", [update.to_dict() for update in updates]),
                 **cast("Any", optional),
             )
-            return CheckpointOutput.from_dict(answer)
+            return CheckpointOutput.from_dict(understood(answer, "CheckpointToken", "NewExecutionState"))
         except Exception as error:
             raise CheckpointError.from_exception(error) from error
 
@@ -123,7 +123,7 @@ class LambdaClient(DurableServiceClient):
                 Marker=next_marker,
                 MaxItems=max_items,
             )
-            return StateOutput.from_dict(answer)
+            return StateOutput.from_dict(understood(answer, "Operations", "NextMarker"))
         except Exception as error:
             raise GetExecutionStateError.from_exception(error) from error
 

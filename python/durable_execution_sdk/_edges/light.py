@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -149,34 +149,6 @@ def unsupported(session: Any) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class _ServiceModel:
-    """As much of the Lambda service model as the retry rules look at."""
-
-    service_id: Any
-    service_name: str = "lambda"
-
-
-@dataclass(frozen=True, slots=True)
-class _OperationModel:
-    name: str
-    service_model: _ServiceModel
-    error_shapes: tuple[()] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Meta:
-    service_model: _ServiceModel
-    events: Any
-
-
-@dataclass(frozen=True, slots=True)
-class _Client:
-    """As much of a client as botocore's retry handler registers with."""
-
-    meta: _Meta
-
-
 class _Botocore:
     """The parts of botocore in use, untyped: its stubs describe the names, not every argument that the code takes."""
 
@@ -237,12 +209,16 @@ class _Light:
                 errors=botocore.errors,
             )
         self._parse_error = botocore.create_parser("rest-json").parse
-        service = _ServiceModel(botocore.service_id("Lambda"))
+        # As much of a client and of its models as the retry rules look at.
+        service = SimpleNamespace(service_id=botocore.service_id("Lambda"), service_name="lambda")
         self._events = botocore.emitter()
+        client = SimpleNamespace(meta=SimpleNamespace(service_model=service, events=self._events))
         attempts = read("max_attempts")
-        optional = {} if attempts is None else {"max_attempts": attempts}
-        botocore.register_retries(_Client(_Meta(service, self._events)), **optional)
-        self._models = {name: _OperationModel(name, service) for name in (_CHECKPOINT, _GET_STATE)}
+        botocore.register_retries(client, **({} if attempts is None else {"max_attempts": attempts}))
+        self._models = {
+            name: SimpleNamespace(name=name, service_model=service, error_shapes=())
+            for name in (_CHECKPOINT, _GET_STATE)
+        }
 
     def call(self, operation: str, method: str, url: str, body: bytes) -> bytes:
         """Send one request, again where botocore's rules say so; the body of a successful answer.
