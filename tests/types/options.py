@@ -54,22 +54,22 @@ def durations() -> None:
     assert_type(config.timeout, Duration)
     assert_type(config.timeout_seconds, int)
     assert_type(WaitForCallbackConfig(Duration(5), Duration(3), None, RetryPresets.none()).heartbeat_timeout, Duration)
-    CallbackConfig(timeout=5)  # type: ignore[arg-type]
-    CallbackConfig(timeout="5 minutes")  # type: ignore[arg-type]
+    CallbackConfig(timeout=5)  # type: ignore[arg-type]  # bare numbers have no unit
+    CallbackConfig(timeout="5 minutes")  # type: ignore[arg-type]  # text is not parsed
     settings = RetryStrategyConfig(initial_delay={"seconds": 1}, max_delay=timedelta(hours=1))
     assert_type(settings.max_delay, Duration)
     settings.max_delay = timedelta(minutes=5)
-    settings.max_delay = 3  # type: ignore[assignment]
+    settings.max_delay = 3  # type: ignore[assignment]  # nor on assignment
 
 
 def options() -> None:
     assert_type(StepConfig(retry_presets.transient, StepSemantics.AT_MOST_ONCE_PER_RETRY), StepConfig)
     StepConfig(sub_type="charge", serdes=JsonSerDes())
-    StepConfig(None, StepSemantics.AT_LEAST_ONCE_PER_RETRY, None, "charge")  # type: ignore[call-arg]
-    StepConfig(step_semantics="AT_MOST_ONCE_PER_RETRY")  # type: ignore[arg-type]
-    StepConfig(retry_strategy=RetryPresets.default)  # type: ignore[arg-type]
-    StepConfig().sub_type = "late"  # type: ignore[misc]
-    InvokeConfig(timeout=3)  # type: ignore[call-arg]
+    StepConfig(None, StepSemantics.AT_LEAST_ONCE_PER_RETRY, None, "charge")  # type: ignore[call-arg]  # keyword only
+    StepConfig(step_semantics="AT_MOST_ONCE_PER_RETRY")  # type: ignore[arg-type]  # the member, not its value
+    StepConfig(retry_strategy=RetryPresets.default)  # type: ignore[arg-type]  # presets are called
+    StepConfig().sub_type = "late"  # type: ignore[misc]  # frozen
+    InvokeConfig(timeout=3)  # type: ignore[call-arg]  # no such option
     named: MapConfig[Order] = MapConfig(item_namer=lambda order, index: f"{order.id}-{index}")
     assert_type(named.item_namer, Callable[[Order, int], str] | None)
     branch = ParallelBranch(lambda: 5, name="five")
@@ -81,7 +81,7 @@ def completion() -> None:
         return complete_batch() if status.success_count > 1 else continue_batch()
 
     CompletionConfig(should_complete=quorum)
-    CompletionConfig(should_complete=lambda status: status.success_count > 1)  # type: ignore[arg-type,return-value]
+    CompletionConfig(should_complete=lambda status: status.success_count > 1)  # type: ignore[arg-type,return-value]  # a decision, not a bool
     assert_type(CompletionConfig.first_successful(), CompletionConfig)
 
 
@@ -90,12 +90,12 @@ def strategies() -> None:
     assert_type(create_retry_strategy()(ValueError(), 1), RetryDecision)
     assert_type(RetryDecision.retry({"seconds": 5}).delay, Duration)
     RetryStrategyConfig(retryable_errors=["timeout", re.compile("busy")], retryable_error_types=[OSError])
-    RetryStrategyConfig(retryable_error_types=["OSError"])  # type: ignore[list-item]
+    RetryStrategyConfig(retryable_error_types=["OSError"])  # type: ignore[list-item]  # classes, not names
     LinearRetryStrategyConfig(increment=timedelta(seconds=2), jitter_strategy=JitterStrategy.NONE)
     waits = create_wait_strategy(WaitStrategyConfig[Order](lambda order: order.id > 0))
     assert_type(waits(Order(1), 1), WaitForConditionDecision)
     assert_type(WaitForConditionConfig(waits, Order(1)).initial_state, Order)
-    WaitForConditionConfig(waits)  # type: ignore[call-arg]
+    WaitForConditionConfig(waits)  # type: ignore[call-arg]  # the initial state is mandatory
 
 
 def serializers() -> None:
@@ -110,7 +110,7 @@ def serializers() -> None:
             return data
 
     assert_type(Upper().deserialize("", SerDesContext()), str)
-    SerDes[Any]()  # type: ignore[abstract]
+    SerDes[Any]()  # type: ignore[abstract]  # abstract
 
 
 def results(batch: BatchResult[int], item: BatchItem[Order]) -> None:
