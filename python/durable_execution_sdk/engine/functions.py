@@ -72,7 +72,7 @@ def function_of(handler: Handler | str) -> Function:
     qualname = getattr(handler, "__qualname__", type(handler).__qualname__)
     module = getattr(handler, "__module__", None)
     importable = module not in {None, "__main__"} and "<" not in qualname
-    return Function(_name(qualname), handler, f"{module}:{qualname}" if importable else None)
+    return Function(_name(qualname.rpartition("<locals>.")[2]), handler, f"{module}:{qualname}" if importable else None)
 
 
 def _name(text: str) -> str:
