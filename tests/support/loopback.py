@@ -396,8 +396,11 @@ def boto3_client(service: Loopback, **config: Any) -> Any:
     import boto3
     from botocore.config import Config
 
+    # Older versions of boto3 try five times and by other rules unless told.
+    retries = {"mode": "standard", "total_max_attempts": 3}
+    defaults = {"connect_timeout": 5, "read_timeout": 30, "retries": retries}
     return boto3.session.Session(ACCESS_KEY, SECRET_KEY, region_name="eu-central-1").client(
-        "lambda", endpoint_url=service.url, config=Config(**({"connect_timeout": 5, "read_timeout": 30} | config))
+        "lambda", endpoint_url=service.url, config=Config(**(defaults | config))
     )
 
 

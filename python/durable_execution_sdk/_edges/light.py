@@ -135,8 +135,9 @@ def unsupported(session: Any) -> str | None:
         return "FIPS endpoints (use_fips_endpoint)"
     if read("use_dualstack_endpoint"):
         return "dual-stack endpoints (use_dualstack_endpoint)"
-    if read("retry_mode") not in (None, "standard"):
-        return f"retry mode {read('retry_mode')!r} (retry_mode)"
+    retry_mode = _chosen_retry_mode(session)
+    if retry_mode not in (None, "standard"):
+        return f"retry mode {retry_mode!r} (retry_mode)"
     if read("auth_scheme_preference"):
         return "a preference among authentication schemes (auth_scheme_preference)"
     if read("proxies_config"):
@@ -147,6 +148,13 @@ def unsupported(session: Any) -> str | None:
     if not region or not _REGION.fullmatch(region):
         return f"region {region!r}"
     return None
+
+
+def _chosen_retry_mode(session: Any) -> str | None:
+    """The retry mode that somebody has set; botocore's default was another one in older versions, and is not asked."""
+    set_on_session: str | None = session.instance_variables().get("retry_mode")
+    configured: str | None = session.get_scoped_config().get("retry_mode")
+    return set_on_session or os.environ.get("AWS_RETRY_MODE") or configured
 
 
 class _Botocore:
