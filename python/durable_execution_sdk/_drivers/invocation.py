@@ -69,10 +69,9 @@ class Suspended:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The execution has failed; `by_user` if the error is an ordinary exception."""
+    """The execution has failed."""
 
     error: BaseException
-    by_user: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,13 +213,13 @@ def ending_of(error: BaseException) -> Ending:
     if isinstance(error, BackgroundThreadError):
         source = error.source_exception
         if isinstance(source, BotoClientError) and not source.is_retryable():
-            return Failed(source, by_user=False)
+            return Failed(source)
         return Raised(source)
     if isinstance(error, InvocationError):
-        return Raised(error) if error.is_retryable() else Failed(error, by_user=False)
+        return Raised(error) if error.is_retryable() else Failed(error)
     if isinstance(error, ExecutionError):
-        return Failed(error, by_user=False)
-    return Failed(error, by_user=True)
+        return Failed(error)
+    return Failed(error)
 
 
 def open_event(event: Any) -> tuple[str, Journal, str | None, list[str]]:
@@ -267,9 +266,9 @@ def _render(state: ExecutionState, ending: Ending) -> tuple[Ending, dict[str, An
                 if state.out_of_time and not state.is_something_pending():
                     return Raised(InvocationError("The Lambda deadline is too near to go on; invoke again.")), None
                 return ending, _pending_output()
-            case Failed(error, by_user):
+            case Failed(error):
                 _logger.error("The execution fails.", exc_info=error)
-                return ending, _render_failure(state, error, by_user=by_user)
+                return ending, _render_failure(state, error)
             case Returned(result):
                 return ending, _render_result(state, result)
     except (Exception, SuspendExecution, BackgroundThreadError) as error:
@@ -286,9 +285,9 @@ def _render_result(state: ExecutionState, result: Any) -> dict[str, Any]:
     return {"Status": "SUCCEEDED", "Result": ""}
 
 
-def _render_failure(state: ExecutionState, error: BaseException, *, by_user: bool) -> dict[str, Any]:
+def _render_failure(state: ExecutionState, error: BaseException) -> dict[str, Any]:
     output = _failed_output(error)
-    if not by_user or len(json.dumps(output)) <= RESPONSE_LIMIT_BYTES:
+    if len(json.dumps(output)) <= RESPONSE_LIMIT_BYTES or state.commit.failure is not None:
         return output
     recorded = ErrorObject.from_exception(error)
     state.commit.commit(OperationUpdate.create_execution_fail(recorded))

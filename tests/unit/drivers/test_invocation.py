@@ -220,12 +220,18 @@ def test_a_result_that_no_checkpoint_takes_fails():
     assert service.requests == []
 
 
-def test_a_large_error_is_checkpointed():
-    output, service = first(raising(ValueError("x" * RESPONSE_LIMIT_BYTES)))
+@pytest.mark.parametrize(("kind", "name"), [(ValueError, "ValueError"), (ExecutionError, f"{OFFICIAL}.ExecutionError")])
+def test_a_large_error_is_checkpointed(kind, name):
+    output, service = first(raising(kind("x" * RESPONSE_LIMIT_BYTES)))
     assert output == {"Status": "FAILED"}
     [[update]] = service.requests
     assert (update["Type"], update["Action"]) == ("EXECUTION", "FAIL")
-    assert update["Error"]["ErrorType"] == "ValueError"
+    assert update["Error"]["ErrorType"] == name
+
+
+def test_a_large_error_of_the_checkpoint_itself_is_returned_as_it_is():
+    error = CheckpointError("x" * RESPONSE_LIMIT_BYTES, DurableApiErrorCategory.EXECUTION)
+    assert first(one_step, Broken(error))[0]["Error"]["ErrorMessage"] == str(error)
 
 
 # --- checkpoints that fail --------------------------------------------------------------------------------------------
