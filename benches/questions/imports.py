@@ -8,8 +8,11 @@ import time
 
 
 def measure(sdk: str) -> float:
-    """Milliseconds of a process that imports the SDK, less those of one that does nothing."""
-    return process(f"import {sdk}") - process("pass")
+    """Milliseconds of a process that imports what every handler needs, less those of one that does nothing.
+
+    By name, for our package imports its modules when their names are first used.
+    """
+    return process(f"from {sdk} import DurableContext, durable_execution, durable_step") - process("pass")
 
 
 def process(code: str) -> float:

@@ -10,7 +10,6 @@ from durable_execution_sdk._drivers.calls import Callback
 from durable_execution_sdk._drivers.context import DurableContext
 from durable_execution_sdk._drivers.scope import ExecutionContext
 from durable_execution_sdk._drivers.state import ExecutionState
-from durable_execution_sdk._model.annotations import ReplayStatus
 from durable_execution_sdk._model.config import (
     CallbackConfig,
     ChildConfig,
@@ -23,6 +22,7 @@ from durable_execution_sdk._model.config import (
 )
 from durable_execution_sdk._model.contexts import StepContext, WaitForCallbackContext, WaitForConditionCheckContext
 from durable_execution_sdk._model.duration import Duration
+from durable_execution_sdk._model.enums import ReplayStatus
 from durable_execution_sdk._model.strategies import WaitForConditionConfig
 
 __all__ = [

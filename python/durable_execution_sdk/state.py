@@ -6,9 +6,9 @@ from durable_execution_sdk._model.annotations import (
     CheckpointBatcherConfig,
     CheckpointedResult,
     QueuedOperation,
-    ReplayStatus,
     ScheduledRefresh,
 )
+from durable_execution_sdk._model.enums import ReplayStatus
 
 __all__ = [
     "CHECKPOINT_NOT_FOUND",

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Self, TypeVar, overload
 
-from durable_execution_sdk._drivers.batches import BatchPlan, call_batch, map_plan, parallel_plan
 from durable_execution_sdk._drivers.scope import OperationScope
 from durable_execution_sdk._model.batch import BatchResult, ConcurrentExecutionItem
 from durable_execution_sdk._model.config import ConcurrencyConfig, MapConfig, ParallelConfig
-from durable_execution_sdk._operations.batch import check_positions, count_of
 from durable_execution_sdk._policy.naming import BOUND_NAME
 
 T = TypeVar("T")
@@ -68,6 +66,9 @@ class ConcurrentScope(OperationScope):
             >>> batch.get_results()
             [9, 16]
         """
+        from durable_execution_sdk._drivers.batches import call_batch, map_plan
+        from durable_execution_sdk._operations.batch import count_of
+
         total = count_of("inputs", inputs)
         config = config or _MAP
         config.completion_config.check_total(total)
@@ -117,6 +118,9 @@ class ConcurrentScope(OperationScope):
             >>> both.get_results()
             ['stock', 'price']
         """
+        from durable_execution_sdk._drivers.batches import call_batch, parallel_plan
+        from durable_execution_sdk._operations.batch import count_of
+
         count = count_of("functions", functions)
         config = config or _PARALLEL
         config.completion_config.check_total(count)
@@ -165,6 +169,9 @@ class ConcurrentScope(OperationScope):
             >>> ctx.execute_concurrently(items, lambda item, branch: item.data + 1, name="shards").get_results()
             [1, 2]
         """
+        from durable_execution_sdk._drivers.batches import BatchPlan, call_batch
+        from durable_execution_sdk._operations.batch import check_positions, count_of
+
         total = count_of("items", items)
         config = config or _CONCURRENCY
         check_positions(items)

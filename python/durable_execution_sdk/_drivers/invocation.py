@@ -34,12 +34,12 @@ from durable_execution_sdk._drivers.state import ExecutionState
 from durable_execution_sdk._model.api_errors import BotoClientError
 from durable_execution_sdk._model.errors import (
     DurableExecutionsError,
+    ErrorObject,
     ExecutionError,
     InvocationError,
 )
 from durable_execution_sdk._model.signals import BackgroundThreadError, SuspendExecution
 from durable_execution_sdk._model.updates import OperationUpdate
-from durable_execution_sdk._model.wire import ErrorObject
 from durable_execution_sdk._serdes.text import check_payload
 
 _logger = logging.getLogger("durable_execution_sdk")

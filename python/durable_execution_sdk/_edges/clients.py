@@ -18,11 +18,12 @@ from durable_execution_sdk._model.api_errors import (
 from durable_execution_sdk._model.homes import public
 from durable_execution_sdk._model.service import AsyncDurableServiceClient, DurableServiceClient
 from durable_execution_sdk._model.updates import OperationUpdate
-from durable_execution_sdk._model.wire import CheckpointOutput, StateOutput
 
 if TYPE_CHECKING:
     # Stubs, installed for development only; without them the annotation is Any.
     from mypy_boto3_lambda import LambdaClient as Boto3LambdaClient
+
+    from durable_execution_sdk._model.wire import CheckpointOutput, StateOutput
 
 
 @public("lambda_service")
@@ -82,6 +83,8 @@ class LambdaClient(DurableServiceClient):
         Raises:
             CheckpointError: The call failed; `error_category` says whether a new invocation can help.
         """
+        from durable_execution_sdk._model.wire import CheckpointOutput  # our own transport reads answers without it
+
         if not checkpoint_token:
             raise CheckpointError("Cannot checkpoint without a checkpoint token.")
         optional = {} if client_token is None else {"ClientToken": client_token}
@@ -114,6 +117,8 @@ class LambdaClient(DurableServiceClient):
         Raises:
             GetExecutionStateError: The call failed; `error_category` says whether a new invocation can help.
         """
+        from durable_execution_sdk._model.wire import StateOutput
+
         if not checkpoint_token:
             raise GetExecutionStateError("Cannot get execution state without a checkpoint token.")
         try:

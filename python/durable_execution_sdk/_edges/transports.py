@@ -9,7 +9,6 @@ from durable_execution_sdk._drivers.ports import Transport
 from durable_execution_sdk._edges.aws import BotoTransport
 from durable_execution_sdk._edges.clients import ClientTransport, LambdaClient
 from durable_execution_sdk._model.errors import ValidationError
-from durable_execution_sdk._model.invocation import DurableExecutionInvocationInputWithClient
 from durable_execution_sdk._model.service import AsyncDurableServiceClient, DurableServiceClient
 
 if TYPE_CHECKING:
@@ -79,6 +78,10 @@ def transport_over(client: DurableServiceClient | AsyncDurableServiceClient) -> 
 
 def open_call(event: Any, transport: Transport) -> tuple[Any, Transport]:
     """The event as a mapping, and the transport to use: an event that brings a service client is served by that."""
+    if isinstance(event, dict):
+        return event, transport
+    from durable_execution_sdk._model.invocation import DurableExecutionInvocationInputWithClient  # not on Lambda
+
     if isinstance(event, DurableExecutionInvocationInputWithClient):
         return event.to_dict(), transport_over(event.service_client)
     return event, transport

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
-from enum import Enum
 from typing import Final, Protocol
 
 from durable_execution_sdk._model.enums import TERMINAL_STATUSES, OperationStatus
@@ -15,14 +14,6 @@ from durable_execution_sdk._model.errors import ErrorObject
 from durable_execution_sdk._model.homes import public
 from durable_execution_sdk._model.updates import OperationUpdate
 from durable_execution_sdk._model.wire import Operation
-
-
-@public("state")
-class ReplayStatus(Enum):
-    """Whether a context still repeats recorded operations."""
-
-    REPLAY = "replay"
-    NEW = "new"
 
 
 @public("state")

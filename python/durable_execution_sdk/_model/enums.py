@@ -79,6 +79,14 @@ class InvocationStatus(Enum):
     RETRY = "RETRY"
 
 
+@public("state")
+class ReplayStatus(Enum):
+    """Whether a context still repeats recorded operations."""
+
+    REPLAY = "replay"
+    NEW = "new"
+
+
 TERMINAL_STATUSES = frozenset(
     {
         OperationStatus.SUCCEEDED,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from durable_execution_sdk._model.homes import public
 from durable_execution_sdk._model.updates import OperationUpdate
-from durable_execution_sdk._model.wire import CheckpointOutput, StateOutput
+
+if TYPE_CHECKING:
+    from durable_execution_sdk._model.wire import CheckpointOutput, StateOutput
 
 
 @public("lambda_service")

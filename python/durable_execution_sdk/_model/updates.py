@@ -11,10 +11,11 @@ from durable_execution_sdk._model import ambient
 from durable_execution_sdk._model.enums import OperationAction, OperationType
 from durable_execution_sdk._model.errors import ErrorObject, NonDeterministicExecutionError
 from durable_execution_sdk._model.homes import public
-from durable_execution_sdk._model.wire import Operation, ReplayChildren, TimeoutSeconds
 
 if TYPE_CHECKING:
     from typing import Self
+
+    from durable_execution_sdk._model.wire import Operation, ReplayChildren, TimeoutSeconds
 
 
 @public("identifier")

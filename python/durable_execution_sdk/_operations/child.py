@@ -14,9 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from durable_execution_sdk._core import Record
-from durable_execution_sdk._model.errors import ChildContextError, ExecutionError, InvocationError
+from durable_execution_sdk._model.errors import ChildContextError, ErrorObject, ExecutionError, InvocationError
 from durable_execution_sdk._model.updates import ContextOptions, OperationIdentifier, OperationUpdate
-from durable_execution_sdk._model.wire import ErrorObject
 from durable_execution_sdk._operations.identity import reject_recorded_virtual
 from durable_execution_sdk._operations.outcomes import INLINE_LIMIT_BYTES, ended_otherwise, failure
 from durable_execution_sdk._operations.verdicts import Condemn, Deliver, Enter, Escape, Settled, Throw

@@ -16,9 +16,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from durable_execution_sdk._core import Record
-from durable_execution_sdk._model.errors import InvocationError, WaitForConditionError
+from durable_execution_sdk._model.errors import ErrorObject, InvocationError, WaitForConditionError
 from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate
-from durable_execution_sdk._model.wire import ErrorObject
 from durable_execution_sdk._operations.outcomes import ended_otherwise, failure
 from durable_execution_sdk._operations.verdicts import (
     Attempt,

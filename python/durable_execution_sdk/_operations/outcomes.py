@@ -6,9 +6,8 @@ The first run and every replay build the exception from the same recorded fields
 from __future__ import annotations
 
 from durable_execution_sdk._core import Record
-from durable_execution_sdk._model.errors import DurableOperationError
+from durable_execution_sdk._model.errors import DurableOperationError, ErrorObject
 from durable_execution_sdk._model.updates import OperationIdentifier
-from durable_execution_sdk._model.wire import ErrorObject
 from durable_execution_sdk._operations.identity import describe
 
 INLINE_LIMIT_BYTES = 262_144

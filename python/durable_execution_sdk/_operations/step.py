@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from durable_execution_sdk._core import Record
 from durable_execution_sdk._model.config import StepSemantics
 from durable_execution_sdk._model.errors import (
+    ErrorObject,
     ExecutionError,
     InvalidStateError,
     RetryableSerDesError,
@@ -24,7 +25,6 @@ from durable_execution_sdk._model.errors import (
     StepInterruptedError,
 )
 from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate
-from durable_execution_sdk._model.wire import ErrorObject
 from durable_execution_sdk._operations.identity import describe
 from durable_execution_sdk._operations.outcomes import ended_otherwise, failure
 from durable_execution_sdk._operations.verdicts import (
