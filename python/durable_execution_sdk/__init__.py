@@ -11,6 +11,7 @@ from durable_execution_sdk._core import __version__
 from durable_execution_sdk._edges.ambient import connect_ambient
 
 if TYPE_CHECKING:
+    from durable_execution_sdk.aio import AsyncDurableContext, DurablePromise
     from durable_execution_sdk.concurrency.models import (
         BatchCompletionError,
         BatchItem,
@@ -114,6 +115,7 @@ if TYPE_CHECKING:
 SDK_VERSION = __version__
 
 _HOMES = {
+    "AsyncDurableContext": "aio",
     "BatchCompletionError": "concurrency.models",
     "BatchItem": "concurrency.models",
     "BatchItemStatus": "config",
@@ -136,6 +138,7 @@ _HOMES = {
     "DurableContext": "context",
     "DurableExecutionsError": "exceptions",
     "DurableOperationError": "exceptions",
+    "DurablePromise": "aio",
     "Duration": "config",
     "ExecutionError": "exceptions",
     "InvocationError": "exceptions",
@@ -197,6 +200,7 @@ _HOMES = {
 
 __all__ = [
     "SDK_VERSION",
+    "AsyncDurableContext",
     "BatchCompletionError",
     "BatchItem",
     "BatchItemStatus",
@@ -219,6 +223,7 @@ __all__ = [
     "DurableContext",
     "DurableExecutionsError",
     "DurableOperationError",
+    "DurablePromise",
     "Duration",
     "ExecutionError",
     "InvocationError",
