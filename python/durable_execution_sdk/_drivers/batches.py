@@ -21,6 +21,7 @@ from typing import Any, TypeAlias
 
 from durable_execution_sdk._core import Record
 from durable_execution_sdk._drivers.calls import operate
+from durable_execution_sdk._drivers.clock import real_seconds_until
 from durable_execution_sdk._drivers.codec import Codec
 from durable_execution_sdk._drivers.locks import BriefLock
 from durable_execution_sdk._drivers.scope import OperationScope
@@ -264,7 +265,7 @@ class Batch:
     def _wait(self) -> Sequence[Command]:
         with self._lock:
             self._wake_ms = self._machine.wake_ms
-        timeout = None if self._wake_ms is None else max(0, self._wake_ms - self._state.clock.now_ms()) / 1000
+        timeout = None if self._wake_ms is None else real_seconds_until(self._state.clock, self._wake_ms)
         try:
             return self._inbox.get(timeout=timeout)
         except Empty:

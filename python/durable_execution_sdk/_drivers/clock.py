@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from typing import Any
+
+from durable_execution_sdk._drivers.ports import Clock
 
 
 class SystemClock:
@@ -16,3 +19,16 @@ class SystemClock:
 
 
 SYSTEM_CLOCK = SystemClock()
+
+
+def real_seconds_until(clock: Clock, due_ms: int) -> float | None:
+    """How long to wait for a time in reality; None if waiting does not bring it nearer.
+
+    A clock may pass faster than the one on the wall, or stand still while anything runs; it says so with a method
+    `real_seconds_until(due_ms)` (infinite: it stands still), as the clocks of the embedded engine do.
+    """
+    ask: Any = getattr(clock, "real_seconds_until", None)
+    if ask is None:
+        return max(0, due_ms - clock.now_ms()) / 1000
+    seconds: float = ask(due_ms)
+    return None if seconds == float("inf") else seconds

@@ -27,7 +27,7 @@ _ARN: Final = re.compile(
 )
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _FUNCTION: Final = re.compile(
-    r"(?:arn:[a-zA-Z0-9-]+:lambda:)?(?:[a-z0-9-]+:)?(?:\d{12}:)?(?:function:)?"
+    r"(?:arn:[a-zA-Z0-9-]+:lambda:[a-z0-9-]+:\d{12}:function:|(?:\d{12}:)?(?:function:)?)"
     r"(?P<name>[a-zA-Z0-9_.-]+)(?::(?:\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9_-]+))?"
 )
 

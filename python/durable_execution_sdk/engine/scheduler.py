@@ -307,16 +307,17 @@ class _Pump:
                 thread.join(max(0.0, deadline - time.monotonic()))
 
     def _loop(self) -> None:
-        elsewhere = self._pulse.elsewhere
+        looked_elsewhere = self._pulse.elsewhere
         try:
             while not self._pulse.closed:
-                generation = self._pulse.generation
-                due_ms = self._round(everything=self._pulse.elsewhere != elsewhere)
+                # Both are read before the state is: what comes later is looked at in the next round.
+                generation, elsewhere = self._pulse.generation, self._pulse.elsewhere
+                due_ms = self._round(everything=elsewhere != looked_elsewhere)
+                looked_elsewhere = elsewhere
                 with self._guard:
                     if not self._driven:
                         self._thread = None
                         return
-                elsewhere = self._pulse.elsewhere
                 self._pulse.wait(generation, due_ms)
         except BaseException as error:
             self._fail(error)
@@ -336,6 +337,9 @@ class _Pump:
             return min((at for at in self._driven.values() if at is not None), default=None)
 
     def _look(self, execution_id: str) -> None:
+        with self._guard:
+            # Before the state is read: what changes afterwards marks it again.
+            self._dirty.pop(execution_id, None)
         match self._scheduler.next_action(execution_id):
             case Done():
                 with self._guard:
@@ -345,17 +349,16 @@ class _Pump:
             case Wait(_, due_ms):
                 with self._guard:
                     self._driven[execution_id] = due_ms
-                    self._dirty.pop(execution_id, None)
             case Invoke():
                 with self._guard:
                     self._driven[execution_id] = None
                     if len(self._running) >= self._max_workers:
-                        return  # it stays dirty; the end of another invocation brings it up again
+                        self._dirty[execution_id] = None  # the end of another invocation brings it up again
+                        return
                     thread = threading.Thread(
                         target=self._invoke, args=(execution_id,), name="durable-engine-invocation", daemon=True
                     )
                     self._running[execution_id] = thread
-                    self._dirty.pop(execution_id, None)
                 self._pulse.enter()
                 thread.start()
 

@@ -32,6 +32,7 @@ from durable_execution_sdk._drivers.aio.promise import DurablePromise
 from durable_execution_sdk._drivers.aio.quiescence import Survey, Surveyor
 from durable_execution_sdk._drivers.aio.scopes import Scopes, TaskScope
 from durable_execution_sdk._drivers.aio.sender import Sender
+from durable_execution_sdk._drivers.clock import real_seconds_until
 from durable_execution_sdk._drivers.state import GUARD_BAND_MS, ExecutionState
 from durable_execution_sdk._model.errors import ExecutionError, NonDeterministicExecutionError, ValidationError
 from durable_execution_sdk._model.signals import SuspendExecution
@@ -165,7 +166,7 @@ class Run:
                 self.sender.push(None)
                 self.sender.nudge()
                 return self._until(timeout)
-            wake = None if due_ms is None else max(due_ms - now_ms, 1) / 1000
+            wake = None if due_ms is None else real_seconds_until(self.state.clock, max(due_ms, now_ms + 1))
             return self._until(timeout, wake)
         self._suspend(survey())
         return 0
