@@ -170,6 +170,8 @@ class Service:
                     self._finish(record, self.script.invokes[function])
                     return f"invoke {function}"
             timers = [due for record in self.operations.values() if (due := due_ms(record)) is not None]
+            if not timers and any(record["Status"] == "READY" for record in self.operations.values()):
+                return "a retry whose time came while the invocation ran"
             if not timers:
                 raise ServiceError(
                     "PENDING, but nothing is pending: " + ", ".join(map(describe, self.operations.values()))
