@@ -54,8 +54,11 @@ class Deadlines:
         if any(under is task for _, under, _ in self._set):
             raise ValidationError(_REFUSAL.format(what=what))
 
-    def refuse_waits(self, tasks: Iterable[internals.AnyTask], promises: Sequence[DurablePromise[Any]]) -> None:
-        """The loop is at rest: a promise that somebody under a deadline waits for, through whatever, is failed."""
+    def refuse_waits(self, tasks: Iterable[internals.AnyTask], promises: Sequence[DurablePromise[Any]]) -> bool:
+        """The loop is at rest: a promise that somebody under a deadline waits for, through whatever, is failed.
+
+        Whether there was one.
+        """
         self._set = [entry for entry in self._set if not entry[0].cancelled()]
         behind: dict[internals.AnyFuture, list[internals.AnyFuture]] = {}
         for inner in (*tasks, *promises):
@@ -69,6 +72,8 @@ class Deadlines:
                 handle.cancel()
                 promise.set_exception(ValidationError(_REFUSAL.format(what="Waiting for a durable operation")))
                 internals.silence(promise)
+                return True
+        return False
 
 
 def _promise_behind(

@@ -157,8 +157,8 @@ class Run:
         due_ms = min((op.due_ms for op in self._parked.values() if op.due_ms is not None), default=None)
         stays = bool(self.bodies)
         if not stays:
-            if self.deadlines:
-                self.deadlines.refuse_waits(self.tasks, [op.promise for op in self._pending()])
+            if self.deadlines and self.deadlines.refuse_waits(self.tasks, [op.promise for op in self._pending()]):
+                return 0
             stays = bool(survey().outside)
         if stays:
             if due_ms is not None and due_ms <= now_ms and due_ms > self._refreshed_until_ms:
@@ -237,10 +237,6 @@ class Run:
         """Queue an update; the ticket to wait for."""
         return self.sender.push(update)
 
-    async def commit(self, update: OperationUpdate) -> None:
-        """Queue an update and wait until it is acknowledged and merged."""
-        await self.acknowledged(self.sender.push(update))
-
     async def acknowledged(self, ticket: int) -> None:
         """Wait until a queued update is acknowledged and merged."""
         if self.journal.settled < ticket:
@@ -253,6 +249,8 @@ class Run:
         context = op.context_vars.copy()
         if op.owner is not None:
             context.run(OWNER.set, op.owner)
+        if not user:
+            self.scopes.in_body(coroutine, op.context.own_scope)
         task = self.loop.sdk_task(
             coroutine,
             hash_value=int(op.identity.operation_id[:15], 16),

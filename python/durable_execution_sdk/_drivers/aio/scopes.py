@@ -68,8 +68,9 @@ class Scopes:
         self._of[coroutine] = scope
         return scope
 
-    def refuse(self, coroutine: object, like: TaskScope, reason: str) -> None:
-        """Operations of this coroutine are refused: it is a step body, say."""
+    def in_body(self, coroutine: object, like: TaskScope) -> None:
+        """The coroutine is (part of) the body of a step: its operations are refused."""
+        reason = "it is part of a step body, which does not run again at a replay. Return from the step first"
         self._of[coroutine] = TaskScope(like.owner, like.prefix, like.core, refusal=reason, in_body=True)
 
     def of(self, task: asyncio.Task[object] | None) -> TaskScope | None:

@@ -144,7 +144,7 @@ class Started(Generic[T]):
     async def settle(self, settled: Settled) -> None:
         """Have the end of a body acknowledged, then look at the record again."""
         if settled.update is not None:
-            await self.run.commit(settled.update)
+            await self.run.acknowledged(self.run.submit(settled.update))
         record = self.run.journal.find(self.identity.operation_id)
         then = settled.then
         if isinstance(then, Park) and record is not None and record.status != "PENDING":
@@ -166,6 +166,8 @@ class Started(Generic[T]):
             raise
         except Exception as error:
             self.fail(error)
+        except BaseException as error:
+            self.run.end_with(error)
 
 
 class Recorded(Started[T]):
