@@ -265,7 +265,7 @@ class Batch:
     def _wait(self) -> Sequence[Command]:
         with self._lock:
             self._wake_ms = self._machine.wake_ms
-        timeout = None if self._wake_ms is None else real_seconds_until(self._state.clock, self._wake_ms)
+        timeout = real_seconds_until(self._state.clock, self._wake_ms)
         try:
             return self._inbox.get(timeout=timeout)
         except Empty:

@@ -21,12 +21,14 @@ class SystemClock:
 SYSTEM_CLOCK = SystemClock()
 
 
-def real_seconds_until(clock: Clock, due_ms: int) -> float | None:
-    """How long to wait for a time in reality; None if waiting does not bring it nearer.
+def real_seconds_until(clock: Clock, due_ms: int | None) -> float | None:
+    """How long to wait for a time in reality; None if there is none, or if waiting does not bring it nearer.
 
     A clock may pass faster than the one on the wall, or stand still while anything runs; it says so with a method
     `real_seconds_until(due_ms)` (infinite: it stands still), as the clocks of the embedded engine do.
     """
+    if due_ms is None:
+        return None
     ask: Any = getattr(clock, "real_seconds_until", None)
     if ask is None:
         return max(0, due_ms - clock.now_ms()) / 1000

@@ -166,8 +166,7 @@ class Run:
                 self.sender.push(None)
                 self.sender.nudge()
                 return self._until(timeout)
-            wake = None if due_ms is None else real_seconds_until(self.state.clock, max(due_ms, now_ms + 1))
-            return self._until(timeout, wake)
+            return self._until(timeout, real_seconds_until(self.state.clock, due_ms and max(due_ms, now_ms + 1)))
         self._suspend(survey())
         return 0
 
