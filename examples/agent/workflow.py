@@ -36,15 +36,20 @@ async def call_tool(context: AsyncDurableContext, call: model.ToolCall, outbox: 
     return f"result {tool} {await context.step(body, name=f'{tool} {argument}')}"
 
 
+async def think(context: AsyncDurableContext, turn: int, conversation: list[str]) -> model.Reply:
+    """One turn of the model."""
+
+    async def complete(_: StepContext) -> model.Reply:
+        return await model.complete(conversation)
+
+    return await context.step(complete, name=f"turn {turn}")
+
+
 async def converse(context: AsyncDurableContext, question: str, outbox: list[str]) -> str:
     """Let the model talk and act until it has an answer."""
     conversation = [question]
-    for turn in range(MAX_TURNS):
-
-        async def think(_: StepContext) -> model.Reply:
-            return await model.complete(conversation)
-
-        reply = await context.step(think, name=f"turn {turn + 1}")
+    for turn in range(1, MAX_TURNS + 1):
+        reply = await think(context, turn, conversation)
         if reply["answer"] is not None:
             return reply["answer"]
         # Tool calls of one turn run side by side: each task numbers its own operations.
