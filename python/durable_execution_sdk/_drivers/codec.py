@@ -10,6 +10,7 @@ from durable_execution_sdk._drivers.bodies import settle
 from durable_execution_sdk._drivers.state import ExecutionState
 from durable_execution_sdk._model.serdes import SerDesContext
 from durable_execution_sdk._model.updates import OperationIdentifier
+from durable_execution_sdk._model.values import Value
 from durable_execution_sdk._operations.identity import describe
 from durable_execution_sdk._serdes.text import (
     PAYLOAD_WARNING_BYTES,
@@ -21,8 +22,8 @@ from durable_execution_sdk._serdes.text import (
 _logger = logging.getLogger("durable_execution_sdk")
 
 
-@dataclass(frozen=True, slots=True)
-class Codec:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Codec(Value):
     """A serdes, applied for one operation. Its methods may be `async def`."""
 
     serdes: Any

@@ -9,10 +9,11 @@ from typing import Any, Protocol
 
 from durable_execution_sdk._core import Journal, Record
 from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate
+from durable_execution_sdk._model.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class InvocationFacts:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class InvocationFacts(Value):
     """What is known of an invocation before user code runs."""
 
     arn: str

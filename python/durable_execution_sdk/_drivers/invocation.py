@@ -40,6 +40,7 @@ from durable_execution_sdk._model.errors import (
 )
 from durable_execution_sdk._model.signals import BackgroundThreadError, SuspendExecution
 from durable_execution_sdk._model.updates import OperationUpdate
+from durable_execution_sdk._model.values import Value
 from durable_execution_sdk._serdes.text import check_payload
 
 _logger = logging.getLogger("durable_execution_sdk")
@@ -55,27 +56,27 @@ _UNEXPECTED = (
 OpenHooks: TypeAlias = Callable[[InvocationFacts], Hooks]
 
 
-@dataclass(frozen=True, slots=True)
-class Returned:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Returned(Value):
     """User code ended with a result."""
 
     result: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Suspended:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Suspended(Value):
     """User code waits for the service."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Failed(Value):
     """The execution has failed."""
 
     error: BaseException
 
 
-@dataclass(frozen=True, slots=True)
-class Raised:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Raised(Value):
     """The invocation raises `error`."""
 
     error: BaseException

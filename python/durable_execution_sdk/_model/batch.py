@@ -23,6 +23,7 @@ from durable_execution_sdk._model.errors import (
     register_official_error,
 )
 from durable_execution_sdk._model.homes import public
+from durable_execution_sdk._model.values import Value
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -57,8 +58,8 @@ register_official_error(BatchCompletionError)
 
 
 @public("concurrency.models")
-@dataclass(frozen=True, slots=True)
-class BatchItem(Generic[R]):
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class BatchItem(Value, Generic[R]):
     """One item of a map or parallel.
 
     Attributes:
@@ -100,8 +101,8 @@ class BatchItem(Generic[R]):
 
 
 @public("concurrency.models")
-@dataclass(frozen=True)
-class BatchResult(BatchResultProtocol[R], Generic[R]):
+@dataclass(frozen=True, eq=False, repr=False)
+class BatchResult(Value, BatchResultProtocol[R], Generic[R]):
     """What a map or parallel returns: its items by position, and why it ended. Items never started are not listed.
 
     Attributes:
@@ -221,8 +222,8 @@ class BatchResult(BatchResultProtocol[R], Generic[R]):
 
 
 @public("concurrency.models")
-@dataclass(frozen=True)
-class ConcurrentExecutionItem(Generic[T]):
+@dataclass(frozen=True, eq=False, repr=False)
+class ConcurrentExecutionItem(Value, Generic[T]):
     """One unit of work for `ctx.execute_concurrently`.
 
     Attributes:

@@ -9,6 +9,7 @@ from enum import Enum
 from durable_execution_sdk._model.checks import check_optional_callable, check_whole, refusal
 from durable_execution_sdk._model.errors import ValidationError
 from durable_execution_sdk._model.homes import public
+from durable_execution_sdk._model.values import Value
 
 
 @public("config")
@@ -40,8 +41,8 @@ class CompletionOutcome(Enum):
 
 
 @public("config")
-@dataclass(frozen=True)
-class CompletionDecision:
+@dataclass(frozen=True, eq=False, repr=False)
+class CompletionDecision(Value):
     """What a `should_complete` predicate returns; made by `continue_batch()` and `complete_batch()`.
 
     Args:
@@ -75,8 +76,8 @@ def complete_batch(outcome: CompletionOutcome = CompletionOutcome.SUCCEEDED) -> 
 
 
 @public("config")
-@dataclass(frozen=True)
-class CompletionItemStatus:
+@dataclass(frozen=True, eq=False, repr=False)
+class CompletionItemStatus(Value):
     """One item, as a `should_complete` predicate sees it.
 
     Attributes:
@@ -91,8 +92,8 @@ class CompletionItemStatus:
 
 
 @public("config")
-@dataclass(frozen=True)
-class CompletionStatus:
+@dataclass(frozen=True, eq=False, repr=False)
+class CompletionStatus(Value):
     """How far a batch is, as a `should_complete` predicate sees it.
 
     Attributes:
@@ -111,8 +112,8 @@ class CompletionStatus:
 
 
 @public("config")
-@dataclass(frozen=True)
-class CompletionConfig:
+@dataclass(frozen=True, eq=False, repr=False)
+class CompletionConfig(Value):
     """When a map or parallel ends: thresholds, or one predicate. It ends in any case when every item has ended.
 
     With nothing set, the first failure ends it. As soon as anything is set, only what is set counts: with
@@ -199,8 +200,8 @@ ThresholdCompletionConfig = CompletionConfig
 CustomCompletionConfig = CompletionConfig
 
 
-@dataclass(frozen=True, slots=True)
-class CompletionPolicy:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class CompletionPolicy(Value):
     """The rule: counts in, reason out. The one place that knows it, for live batches and for reading old ones."""
 
     total: int

@@ -21,6 +21,7 @@ from durable_execution_sdk._model.errors import DurableOperationError
 from durable_execution_sdk._model.homes import public
 from durable_execution_sdk._model.serdes import SerDes, SerDesDeserializer
 from durable_execution_sdk._model.strategies import RetryStrategy
+from durable_execution_sdk._model.values import Value
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -63,8 +64,8 @@ class StepSemantics(Enum):
 
 
 @public("config")
-@dataclass(frozen=True)
-class StepConfig:
+@dataclass(frozen=True, eq=False, repr=False)
+class StepConfig(Value):
     """Options of `ctx.step`.
 
     Args:
@@ -92,8 +93,8 @@ class StepConfig:
 
 
 @public("config")
-@dataclass(frozen=True)
-class ChildConfig(Generic[T]):
+@dataclass(frozen=True, eq=False, repr=False)
+class ChildConfig(Value, Generic[T]):
     """Options of `ctx.run_in_child_context`.
 
     Args:
@@ -134,8 +135,8 @@ def _check_batch(config: ParallelConfig | MapConfig[Any] | ConcurrencyConfig) ->
 
 
 @public("config")
-@dataclass(frozen=True)
-class ParallelConfig:
+@dataclass(frozen=True, eq=False, repr=False)
+class ParallelConfig(Value):
     """Options of `ctx.parallel`.
 
     Args:
@@ -162,8 +163,8 @@ class ParallelConfig:
 
 
 @public("config")
-@dataclass(frozen=True)
-class MapConfig(Generic[T]):
+@dataclass(frozen=True, eq=False, repr=False)
+class MapConfig(Value, Generic[T]):
     """Options of `ctx.map`.
 
     Args:
@@ -194,8 +195,8 @@ class MapConfig(Generic[T]):
 
 
 @public("config")
-@dataclass(frozen=True)
-class ConcurrencyConfig:
+@dataclass(frozen=True, eq=False, repr=False)
+class ConcurrencyConfig(Value):
     """Options of `ctx.execute_concurrently`, the primitive under map and parallel.
 
     Args:
@@ -228,8 +229,8 @@ class ConcurrencyConfig:
 
 
 @public("config")
-@dataclass(frozen=True)
-class ParallelBranch(Generic[T]):
+@dataclass(frozen=True, eq=False, repr=False)
+class ParallelBranch(Value, Generic[T]):
     """A branch of `ctx.parallel` with a name. Calling it calls the function.
 
     Raises:
@@ -248,8 +249,8 @@ class ParallelBranch(Generic[T]):
 
 
 @public("config")
-@dataclass(frozen=True)
-class InvokeConfig(Generic[P, R]):
+@dataclass(frozen=True, eq=False, repr=False)
+class InvokeConfig(Value, Generic[P, R]):
     """Options of `ctx.invoke`.
 
     Args:
@@ -273,8 +274,8 @@ class InvokeConfig(Generic[P, R]):
 
 
 @public("config")
-@dataclass(frozen=True)
-class CallbackConfig:
+@dataclass(frozen=True, eq=False, repr=False)
+class CallbackConfig(Value):
     """Options of `ctx.create_callback`.
 
     Args:
@@ -310,7 +311,7 @@ class CallbackConfig:
 
 
 @public("config")
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class WaitForCallbackConfig(CallbackConfig):
     """Options of `ctx.wait_for_callback`: those of `CallbackConfig`, and one for the submitter.
 
@@ -334,8 +335,8 @@ class WaitForCallbackConfig(CallbackConfig):
 
 
 @public("retries")
-@dataclass(frozen=True)
-class WithRetryConfig(Generic[T]):
+@dataclass(frozen=True, eq=False, repr=False)
+class WithRetryConfig(Value, Generic[T]):
     """Options of `with_retry`.
 
     Args:
@@ -359,8 +360,8 @@ class WithRetryConfig(Generic[T]):
 
 
 @public("serdes")
-@dataclass(frozen=True)
-class SerDesConfig:
+@dataclass(frozen=True, eq=False, repr=False)
+class SerDesConfig(Value):
     """Argument of `ctx.configure_serdes`.
 
     Args:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
 from durable_execution_sdk._model.homes import public
+from durable_execution_sdk._model.values import Value
 
 if TYPE_CHECKING:
     from durable_execution_sdk._model.config import (
@@ -47,8 +48,8 @@ class LoggerInterface(Protocol):
 
 
 @public("types")
-@dataclass(frozen=True)
-class OperationContext:
+@dataclass(frozen=True, eq=False, repr=False)
+class OperationContext(Value):
     """What the body of any operation is handed.
 
     Attributes:
@@ -59,7 +60,7 @@ class OperationContext:
 
 
 @public("types")
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class StepContext(OperationContext):
     """What a step function is handed.
 
@@ -71,13 +72,13 @@ class StepContext(OperationContext):
 
 
 @public("types")
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class WaitForCallbackContext(OperationContext):
     """What the submitter of `wait_for_callback` is handed, after the callback id."""
 
 
 @public("types")
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class WaitForConditionCheckContext(OperationContext):
     """What a check of `wait_for_condition` is handed, after the state.
 

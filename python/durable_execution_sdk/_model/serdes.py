@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from durable_execution_sdk._model.homes import public
+from durable_execution_sdk._model.values import Value
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
 @public("serdes")
-@dataclass(frozen=True, slots=True)
-class SerDesContext:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SerDesContext(Value):
     """For which operation of which execution a value is written or read."""
 
     operation_id: str = ""

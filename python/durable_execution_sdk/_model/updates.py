@@ -11,6 +11,7 @@ from durable_execution_sdk._model import ambient
 from durable_execution_sdk._model.enums import OperationAction, OperationType
 from durable_execution_sdk._model.errors import ErrorObject, NonDeterministicExecutionError
 from durable_execution_sdk._model.homes import public
+from durable_execution_sdk._model.values import Value
 
 if TYPE_CHECKING:
     from typing import Self
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 
 @public("identifier")
-@dataclass(frozen=True, slots=True)
-class OperationIdNamespace:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class OperationIdNamespace(Value):
     """The ids under one prefix. The same position has the same id, always and everywhere."""
 
     prefix: str | None = None
@@ -31,8 +32,8 @@ class OperationIdNamespace:
 
 
 @public("identifier")
-@dataclass(frozen=True, slots=True)
-class OperationIdentifier:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class OperationIdentifier(Value):
     """Who an operation is: what replay compares with history."""
 
     operation_id: str
@@ -70,8 +71,8 @@ class OperationIdentifier:
 
 
 @public("lambda_service")
-@dataclass(frozen=True, slots=True)
-class StepOptions:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class StepOptions(Value):
     """With RETRY of a step: seconds until the next attempt, from 1 to 31,622,400 (Lambda API)."""
 
     next_attempt_delay_seconds: int = 0
@@ -87,8 +88,8 @@ class StepOptions:
 
 
 @public("lambda_service")
-@dataclass(frozen=True, slots=True)
-class WaitOptions:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class WaitOptions(Value):
     """With START of a wait: its length in seconds, from 1 to 31,622,400 (Lambda API)."""
 
     wait_seconds: int = 1
@@ -104,8 +105,8 @@ class WaitOptions:
 
 
 @public("lambda_service")
-@dataclass(frozen=True, slots=True)
-class CallbackOptions:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class CallbackOptions(Value):
     """With START of a callback: its timeouts in seconds; 0 is none."""
 
     timeout_seconds: TimeoutSeconds = 0
@@ -122,8 +123,8 @@ class CallbackOptions:
 
 
 @public("lambda_service")
-@dataclass(frozen=True, slots=True)
-class ChainedInvokeOptions:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ChainedInvokeOptions(Value):
     """With START of an invoke: whom to call, for which tenant, under which trace."""
 
     function_name: str
@@ -146,8 +147,8 @@ class ChainedInvokeOptions:
 
 
 @public("lambda_service")
-@dataclass(frozen=True, slots=True)
-class ContextOptions:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ContextOptions(Value):
     """With SUCCEED of a context: whether its result is to be made again from its children."""
 
     replay_children: ReplayChildren = False
@@ -163,8 +164,8 @@ class ContextOptions:
 
 
 @public("lambda_service")
-@dataclass(frozen=True, slots=True)
-class OperationUpdate:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class OperationUpdate(Value):
     """One requested transition of one operation. The `create_...` class methods make those that the service knows."""
 
     operation_id: str

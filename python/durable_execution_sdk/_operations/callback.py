@@ -15,12 +15,13 @@ from durable_execution_sdk._model.errors import (
     error_type_name,
 )
 from durable_execution_sdk._model.updates import CallbackOptions, OperationIdentifier, OperationUpdate
+from durable_execution_sdk._model.values import Value
 from durable_execution_sdk._operations.identity import describe
 from durable_execution_sdk._operations.verdicts import Announce, Deliver, Park, Throw
 
 
-@dataclass(frozen=True, slots=True)
-class CallbackOperation:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class CallbackOperation(Value):
     """Creation of one callback. Its failures are nobody's business until its result is asked for."""
 
     identity: OperationIdentifier

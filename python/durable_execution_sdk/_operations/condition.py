@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from durable_execution_sdk._core import Record
 from durable_execution_sdk._model.errors import ErrorObject, InvocationError, WaitForConditionError
 from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate
+from durable_execution_sdk._model.values import Value
 from durable_execution_sdk._operations.outcomes import ended_otherwise, failure
 from durable_execution_sdk._operations.verdicts import (
     Attempt,
@@ -30,8 +31,8 @@ from durable_execution_sdk._operations.verdicts import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ConditionOperation:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ConditionOperation(Value):
     """One polled condition."""
 
     identity: OperationIdentifier

@@ -25,6 +25,7 @@ from durable_execution_sdk._model.errors import (
     StepInterruptedError,
 )
 from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate
+from durable_execution_sdk._model.values import Value
 from durable_execution_sdk._operations.identity import describe
 from durable_execution_sdk._operations.outcomes import ended_otherwise, failure
 from durable_execution_sdk._operations.verdicts import (
@@ -41,8 +42,8 @@ from durable_execution_sdk._operations.verdicts import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class StepOperation:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class StepOperation(Value):
     """One step: its identity and its guarantee per attempt."""
 
     identity: OperationIdentifier

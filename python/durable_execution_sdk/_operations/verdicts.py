@@ -16,24 +16,25 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from durable_execution_sdk._model.updates import OperationUpdate
+from durable_execution_sdk._model.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Deliver:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Deliver(Value):
     """The operation has its result: decode `payload` and hand it over; None is the value None."""
 
     payload: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Throw:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Throw(Value):
     """The operation has failed: raise `error`, which is built from the record alone."""
 
     error: Exception
 
 
-@dataclass(frozen=True, slots=True)
-class Park:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Park(Value):
     """Nothing to do until `due_ms` (epoch milliseconds), or until the service has news if that is None."""
 
     due_ms: int | None
@@ -43,13 +44,13 @@ Found: TypeAlias = Deliver | Throw | Park
 """What a record says by itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Announce:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Announce(Value):
     """Not recorded yet: the START must be acknowledged, then the record is looked at again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Attempt(Value):
     """Run the body once.
 
     `announce` is the START to queue first (None: it is recorded already), `confirm` whether the body must wait until
@@ -62,42 +63,42 @@ class Attempt:
     state: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Interrupted:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Interrupted(Value):
     """An at-most-once attempt was started and nobody knows its end: the retry strategy hears of `error`."""
 
     number: int
     error: Exception
 
 
-@dataclass(frozen=True, slots=True)
-class Enter:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Enter(Value):
     """Run the body of a scope; `reconstruct` if it is recorded as finished and only its children are."""
 
     announce: OperationUpdate | None
     reconstruct: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Settled(Value):
     """The body has ended: have `update` acknowledged (None: nothing is recorded), then act on `then`."""
 
     update: OperationUpdate | None
     then: Found
 
 
-@dataclass(frozen=True, slots=True)
-class Escape:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Escape(Value):
     """The error is not the operation's: nothing is recorded and it passes on as it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Condemn:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Condemn(Value):
     """The error is final: the operation fails with it, no strategy is asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Consult:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Consult(Value):
     """The retry strategy decides."""
 
 

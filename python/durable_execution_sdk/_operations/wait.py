@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from durable_execution_sdk._core import Record
 from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate, WaitOptions
+from durable_execution_sdk._model.values import Value
 from durable_execution_sdk._operations.verdicts import Announce, Deliver, Park
 
 
-@dataclass(frozen=True, slots=True)
-class WaitOperation:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class WaitOperation(Value):
     """One wait of whole seconds."""
 
     identity: OperationIdentifier
