@@ -459,3 +459,14 @@ def test_logs_are_silent_during_replay(caplog: pytest.LogCaptureFixture) -> None
 
     whole(handler)
     assert [record.message for record in caplog.records if record.name == "root"] == ["before", "after"]
+
+
+def test_a_thread_that_ends_closes_its_loop() -> None:
+    async def handler(event: Any, ctx: Any) -> int:
+        return await ctx.step(five)
+
+    thread = threading.Thread(target=lambda: whole(handler))
+    thread.start()
+    thread.join()
+    del thread
+    gc.collect()  # what is not closed warns here, and warnings are errors

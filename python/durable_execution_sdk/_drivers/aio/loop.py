@@ -12,11 +12,12 @@ open sockets go on working, and remade after a fork.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextvars
 import os
 import selectors
 import threading
-from collections.abc import Callable, Coroutine, Generator, Iterable
+from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Protocol, TypeVar, TypeVarTuple
 
 from durable_execution_sdk._drivers.aio import internals
@@ -187,9 +188,28 @@ def _make_scoped(
     return task
 
 
+class _Holder:
+    """Closes a thread's loop when the thread ends: its thread-local variables go then, and the holder with them."""
+
+    def __init__(self, loop: DurableEventLoop) -> None:
+        self.loop = loop
+        self.pid = os.getpid()
+
+    def is_usable(self) -> bool:
+        """Whether the loop belongs to this process and is open."""
+        return self.pid == os.getpid() and not self.loop.is_closed()
+
+    def close(self) -> None:
+        """Close the loop; one that was inherited through a fork belongs to the parent, and is let go as it is."""
+        if self.is_usable() and not self.loop.is_running():
+            self.loop.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class _Owned(threading.local):
-    loop: DurableEventLoop | None = None
-    pid: int = 0
+    holder: _Holder | None = None
 
 
 _owned = _Owned()
@@ -197,22 +217,19 @@ _owned = _Owned()
 
 def loop_of_thread() -> DurableEventLoop:
     """The loop of the calling thread, made at its first async handler and again after a fork."""
-    loop = _owned.loop
-    if loop is None or loop.is_closed() or _owned.pid != os.getpid():
+    holder = _owned.holder
+    if holder is None or not holder.is_usable():
         loop = DurableEventLoop()
         internals.check_runtime(loop)
-        _owned.loop, _owned.pid = loop, os.getpid()
-    return loop
+        holder = _owned.holder = _Holder(loop)
+    return holder.loop
 
 
 def close_loop_of_thread() -> None:
-    """Close the calling thread's loop, if it has one: for threads that end."""
-    loop, _owned.loop = _owned.loop, None
-    if loop is not None and not loop.is_closed() and _owned.pid == os.getpid():
-        loop.close()
+    """Close the calling thread's loop, if it has one: for threads that end, and for the process."""
+    holder, _owned.holder = _owned.holder, None
+    if holder is not None:
+        holder.close()
 
 
-def cancel_all(handles: Iterable[asyncio.Handle]) -> None:
-    """Cancel every handle."""
-    for handle in handles:
-        handle.cancel()
+atexit.register(close_loop_of_thread)
