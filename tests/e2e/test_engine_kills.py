@@ -31,8 +31,13 @@ def run(plans: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return outcomes
 
 
-def plan(folder: Path, number: int, kills: list[str | float]) -> dict[str, Any]:
-    return {"store": str(folder / f"{number}.db"), "notes": str(folder / f"{number}.notes"), "kills": kills}
+def plan(folder: Path, number: int, kills: list[str | float], workflow: str = "settle") -> dict[str, Any]:
+    return {
+        "workflow": workflow,
+        "store": str(folder / f"{number}.db"),
+        "notes": str(folder / f"{number}.notes"),
+        "kills": kills,
+    }
 
 
 def shape(record: OperationRecord) -> tuple[object, ...]:
@@ -75,7 +80,7 @@ def event_count(engine: Engine) -> int:
     return sum(1 for _ in engine.history("job"))
 
 
-def assert_no_step_ran_again(lines: list[str]) -> None:
+def assert_no_step_ran_again(lines: list[str], steps: int = 8) -> None:
     acknowledged: set[str] = set()
     for line in lines:
         what, _, step = line.partition(" ")
@@ -83,7 +88,7 @@ def assert_no_step_ran_again(lines: list[str]) -> None:
             acknowledged.add(step)
         elif what == "run":
             assert step not in acknowledged, f"{step} ran after its success was acknowledged"
-    assert len(acknowledged) == 8
+    assert len(acknowledged) == steps
 
 
 @pytest.mark.parametrize("moment", ["before", "during", "after"])
@@ -107,6 +112,23 @@ def test_killed_again_and_again(tmp_path: Path, undisturbed: tuple[set[tuple[obj
     for one, outcome in zip(plans, outcomes, strict=True):
         check(one, outcome, undisturbed[0])
     assert outcomes[0]["kills"] >= 5
+
+
+def test_chained_invokes_survive_kills(tmp_path: Path) -> None:
+    chance = random.Random(11)
+    moments = ["before", "during", "after"]
+    plans = [
+        plan(tmp_path, number, [f"{moments[number % 3]}:{number}:{chance.randrange(600)}"], "family")
+        for number in range(1, 31)
+    ]
+    outcomes = run(plans)
+    assert sum(outcome["kills"] for outcome in outcomes) >= 15
+    for one, outcome in zip(plans, outcomes, strict=True):
+        assert outcome["result"] == {"relatives": [10, 20, 30], "stranger": 42}
+        assert_no_step_ran_again(Path(one["notes"]).read_text(encoding="utf-8").splitlines(), steps=3)
+        with Engine(one["store"]) as engine:
+            assert {execution.status for execution in engine.list(chained=True)} == {"SUCCEEDED"}
+            assert len(engine.list(chained=True)) == 5
 
 
 def test_the_fault_variable_must_have_its_form(monkeypatch: pytest.MonkeyPatch) -> None:

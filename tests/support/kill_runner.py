@@ -1,8 +1,8 @@
 """Runs a workflow on an engine in forked processes that are killed; prints what became of it, as JSON.
 
 A process of its own, so that forks start from a single thread, and a kill costs a fork instead of an interpreter.
-Usage: `python -m tests.support.kill_runner PLAN`. The plan is JSON, a list of `{"store", "notes", "kills"}`; a kill is
-a fault point (`before:3`) or a number of seconds after which the process is killed from outside.
+Usage: `python -m tests.support.kill_runner PLAN`. The plan is JSON, a list of `{"workflow", "store", "notes",
+"kills"}`; a kill is a fault point (`before:3`) or a number of seconds after which the process is killed from outside.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from typing import Any
 
 from durable_execution_sdk.engine import Engine
 from durable_execution_sdk.engine.faults import VARIABLE
-from tests.support.kill_workflow import settle
+from tests.support.kill_workflow import FUNCTIONS, WORKFLOWS
 
 SCALE = 2000
 
 
-def run_once(store: str, notes: str, result: str) -> None:
-    with Engine(store, time_scale=SCALE) as engine:
-        value = engine.run(settle, {"notes": notes}, name="job")
-    Path(result).write_text(json.dumps(value), encoding="utf-8")
+def run_once(workflow: str, store: str, notes: str) -> None:
+    with Engine(store, time_scale=SCALE, functions=FUNCTIONS) as engine:
+        value = engine.run(WORKFLOWS[workflow], {"notes": notes}, name="job")
+    Path(store + ".result").write_text(json.dumps(value), encoding="utf-8")
 
 
 def child(plan: dict[str, Any], fault: str | None) -> int:
@@ -37,7 +37,7 @@ def child(plan: dict[str, Any], fault: str | None) -> int:
         os.environ.pop(VARIABLE, None)
         if fault is not None:
             os.environ[VARIABLE] = fault
-        run_once(plan["store"], plan["notes"], plan["store"] + ".result")
+        run_once(plan["workflow"], plan["store"], plan["notes"])
         status = 0
     except BaseException:
         traceback.print_exc()

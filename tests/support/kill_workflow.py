@@ -60,3 +60,30 @@ def settle(event: dict[str, Any], context: DurableContext) -> dict[str, Any]:
     report = counted(context, path, "report", {"total": total, "flaky": flaky})
     note(path, "end")
     return {"total": total, "tries": report["flaky"]["tries"]}
+
+
+@durable_execution
+def relative(event: dict[str, Any], context: DurableContext) -> int:
+    context.wait(Duration.from_seconds(10), name="travel")
+    return int(counted(context, event["notes"], f"relative-{event['n']}", event["n"] * 10))
+
+
+def stranger(event: dict[str, Any], lambda_context: Any) -> int:
+    return int(event["n"]) + 1
+
+
+@durable_execution
+def family(event: dict[str, Any], context: DurableContext) -> dict[str, Any]:
+    """Invokes other functions, which other executions run."""
+    path = event["notes"]
+    found = context.map(
+        [1, 2, 3],
+        lambda inner, n, *_: inner.invoke("relative", {"notes": path, "n": n}, name=f"call-{n}"),
+        name="relatives",
+    )
+    other = context.invoke("stranger", {"n": 41}, name="stranger")
+    return {"relatives": found.get_results(), "stranger": other}
+
+
+WORKFLOWS = {"settle": settle, "family": family}
+FUNCTIONS = {"relative": relative, "stranger": stranger}

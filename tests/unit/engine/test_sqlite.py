@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import stat
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -113,3 +115,31 @@ def test_texts_survive_as_they_are(tmp_path: Path) -> None:
     with Engine(tmp_path / "store.db", time_scale=0) as engine:
         assert engine.resume("a") == "Hello, \ud800 \ud800 \x00 é 😀!"
         assert engine.describe("a").input_json == odd
+
+
+@pytest.mark.parametrize("garbled", [False, True], ids=["cut", "garbled"])
+def test_a_power_failure_takes_only_what_was_not_acknowledged(tmp_path: Path, garbled: bool) -> None:
+    """What lies behind the last synced commit may be missing or rubbish after a power failure, nothing before it."""
+    chance = random.Random(5)
+    path = tmp_path / "store.db"
+    log = tmp_path / "store.db-wal"
+    acknowledged: list[int] = []
+    with Engine(path) as engine:
+        acknowledged.append(log.stat().st_size)
+        for number in range(6):
+            engine.create(workflows.greet, {"name": "x" * 5000 * number}, name=f"e{number}")
+            acknowledged.append(log.stat().st_size)
+        main, wal = path.read_bytes(), log.read_bytes()
+    for commits, (size, following) in enumerate(pairwise(acknowledged)):
+        for _ in range(4):
+            copy = tmp_path / f"{commits}-{chance.random()}"
+            copy.mkdir()
+            (copy / "store.db").write_bytes(main)
+            cut = chance.randrange(size, following)
+            tail = chance.randbytes(following - cut) if garbled else b""
+            (copy / "store.db-wal").write_bytes(wal[:cut] + tail)
+            with Engine(copy / "store.db") as engine:
+                assert [execution.name for execution in engine.list(newest_first=False)] == [
+                    f"e{number}" for number in range(commits)
+                ]
+                engine.create(workflows.greet, {}, name="after")
