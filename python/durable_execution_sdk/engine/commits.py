@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias
 
 from durable_execution_sdk.engine import transitions
 from durable_execution_sdk.engine.clock import EngineClock
 from durable_execution_sdk.engine.errors import ExecutionNotFound
 from durable_execution_sdk.engine.records import Change, ExecutionRecord, OperationRecord, StartChild
 from durable_execution_sdk.engine.store import Store, Transaction
+
+CALLER_SUSPENDS_MS: Final = 100
+"""How long the target of a chained invoke waits for its caller to suspend.
+
+On Lambda a caller is suspended long before its target has started, and histories look like that. Targets in the same
+process would win that race; a caller that goes on with other work holds them up no longer than this.
+"""
 
 FindFunction: TypeAlias = Callable[[str], tuple[str, str, str | None] | None]
 """Function name or ARN -> (registered name, kind, target), or None if there is no such function."""
@@ -54,6 +61,8 @@ class Commits:
         self.clock = clock
         self.find_function = find_function
         self.on_change = on_change
+        self._held: dict[str, list[str]] = {}
+        """Caller -> targets that it asked for in the invocation that is in flight."""
         self.local = threading.local()
 
     def writing(self) -> Writing:
@@ -112,8 +121,16 @@ class Commits:
             parent_operation_id=command.operation_id,
             tenant_id=command.tenant_id,
         )
-        transaction.apply(transitions.create(child, command.payload))
+        transaction.apply(transitions.create(child, command.payload, CALLER_SUSPENDS_MS))
         self.local.started.add(child.execution_id)
+        self._held.setdefault(parent.execution_id, []).append(child.execution_id)
+
+    def release_children(self, transaction: Transaction, parent_execution_id: str, now_ms: int) -> None:
+        """Let the targets of chained invokes start now: the invocation that asked for them is over."""
+        for execution_id in self._held.pop(parent_execution_id, ()):
+            child = transaction.execution(execution_id)
+            if child is not None and child.invocation == 0 and child.invoke_at_ms is not None:
+                self.apply(transaction, Change(replace(child, invoke_at_ms=min(child.invoke_at_ms, now_ms))))
 
 
 class Writing:

@@ -126,6 +126,7 @@ class Driving:
             execution = self._commits.fire(transaction, execution_id, now_ms)
             change = transitions.end_invocation(execution, StoredView(transaction, execution_id), outcome, now_ms)
             self._commits.apply(transaction, change)
+            self._commits.release_children(transaction, execution_id, now_ms)
             return change.execution
 
 

@@ -54,8 +54,8 @@ MAX_UNJUSTIFIED: Final = 3
 # --- the life of an execution -------------------------------------------------------------------------------------
 
 
-def create(execution: ExecutionRecord, payload: str) -> Change:
-    """The first change of a new execution: its EXECUTION operation, ready to be invoked."""
+def create(execution: ExecutionRecord, payload: str, delay_ms: int = 0) -> Change:
+    """The first change of a new execution: its EXECUTION operation, to be invoked after the delay."""
     now_ms = execution.start_ms
     operation = OperationRecord(
         operation_id=execution.execution_id,
@@ -81,7 +81,7 @@ def create(execution: ExecutionRecord, payload: str) -> Change:
         version=1,
         events=1,
         updated_ms=now_ms,
-        invoke_at_ms=now_ms,
+        invoke_at_ms=now_ms + delay_ms,
         timeout_due_ms=None if timeout is None else now_ms + timeout,
     )
     return Change(execution, (operation,), (started,))

@@ -183,8 +183,7 @@ def event_dict(logged: LoggedEvent, stamp: Stamp = milliseconds, *, payloads: bo
         details["Error"] = {"Payload": error} if payloads else {"Payload": error, "Truncated": True}
     elif event.event_type.endswith("Succeeded") and event.event_type.removesuffix("Succeeded") in _RESULTS:
         details["Result"] = {} if logged.payload is None else _carried(logged.payload, payloads)
-    if details or event.event_type not in {"StepStarted", "ContextStarted"}:
-        shown[f"{event.event_type}Details"] = details
+    shown[f"{event.event_type}Details"] = details
     return shown
 
 
