@@ -119,14 +119,7 @@ class ExecutionState:
 
     def is_something_pending(self) -> bool:
         """Whether the service will have news for this execution by itself."""
-        return any(
-            record.status == ("PENDING" if record.operation_type == "STEP" else "STARTED")
-            and record.operation_type in _SERVICE_ENDS
-            for record in self.journal.records()
-        )
-
-
-_SERVICE_ENDS = frozenset({"STEP", "WAIT", "CALLBACK", "CHAINED_INVOKE"})
+        return self.journal.has_pending_operations
 
 
 def park(due_ms: int | None, what: str) -> NoReturn:

@@ -8,7 +8,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use crate::ids::key_of;
+use crate::ids::Id;
 use crate::status::{Action, Kind};
 
 /// Most entries of one request.
@@ -124,45 +124,47 @@ impl<U> Outbox<U> {
 
 /// Which operations lie in contexts that have ended: their updates have no place in history any more.
 ///
-/// An operation is an orphan if any context around it has ended in this invocation. Contexts are known by the key of
-/// their id; where they lie is learnt from their own updates, and asked of history for those begun earlier.
+/// An operation is an orphan if any context around it has ended in this invocation. Where contexts lie is learnt from
+/// their own updates, and asked of history for those begun earlier.
 #[derive(Debug, Default)]
 pub struct Orphans {
-    parents: HashMap<u64, u64>,
-    ended: HashSet<u64>,
+    parents: HashMap<Id, Id>,
+    ended: HashSet<Id>,
 }
+
+/// Contexts are not nested deeper than this; a longer chain of parents is a circle in a corrupt history.
+const MAX_NESTING: usize = 10_000;
 
 impl Orphans {
     /// An operation is about to be updated; whether it may be.
     ///
-    /// `recorded_parent` tells the parent of a context from history, by its key.
+    /// `recorded_parent` tells the parent of a context from history.
     pub fn admit(
         &mut self,
-        id: &[u8],
-        parent: Option<&[u8]>,
+        id: Id,
+        parent: Option<Id>,
         kind: Kind,
         action: Action,
-        recorded_parent: impl Fn(u64) -> Option<u64>,
+        recorded_parent: impl Fn(&Id) -> Option<Id>,
     ) -> bool {
-        let parent = parent.filter(|parent| !parent.is_empty()).map(key_of);
-        let mut around = parent;
-        while let Some(context) = around {
-            if self.ended.contains(&context) {
+        if !self.ended.is_empty() {
+            let outwards = |context: &Id| {
+                let parent = self.parents.get(context).copied();
+                parent.or_else(|| recorded_parent(context))
+            };
+            if std::iter::successors(parent, outwards)
+                .take(MAX_NESTING)
+                .any(|context| self.ended.contains(&context))
+            {
                 return false;
             }
-            around = self
-                .parents
-                .get(&context)
-                .copied()
-                .or_else(|| recorded_parent(context));
         }
         if kind == Kind::Context {
-            let key = key_of(id);
             if let Some(parent) = parent {
-                self.parents.insert(key, parent);
+                self.parents.insert(id, parent);
             }
             if matches!(action, Action::Succeed | Action::Fail) {
-                self.ended.insert(key);
+                self.ended.insert(id);
             }
         }
         true
@@ -208,17 +210,21 @@ mod tests {
     #[test]
     fn descendants_of_an_ended_context_are_orphans() {
         let mut orphans = Orphans::default();
-        let nowhere = |_| None;
-        assert!(orphans.admit(b"a", None, Kind::Context, Action::Start, nowhere));
-        assert!(orphans.admit(b"b", Some(b"a"), Kind::Context, Action::Start, nowhere));
-        assert!(orphans.admit(b"c", Some(b"b"), Kind::Step, Action::Start, nowhere));
-        assert!(orphans.admit(b"a", None, Kind::Context, Action::Succeed, nowhere));
-        assert!(!orphans.admit(b"c", Some(b"b"), Kind::Step, Action::Succeed, nowhere));
-        assert!(!orphans.admit(b"new", Some(b"a"), Kind::Step, Action::Start, nowhere));
-        assert!(!orphans.admit(b"b", Some(b"a"), Kind::Context, Action::Succeed, nowhere));
-        assert!(orphans.admit(b"d", Some(b""), Kind::Step, Action::Start, nowhere));
-        let recorded = |key| (key == key_of(b"old")).then(|| key_of(b"a"));
-        assert!(!orphans.admit(b"e", Some(b"old"), Kind::Step, Action::Start, recorded));
+        let [a, b, c, d, old] = [b"a", b"b", b"c", b"d", b"o"].map(|text| Id::of_text(text));
+        let nowhere = |_: &Id| None;
+        let mut admit = |id, parent, kind, action| orphans.admit(id, parent, kind, action, nowhere);
+        assert!(admit(a, None, Kind::Context, Action::Start));
+        assert!(admit(b, Some(a), Kind::Context, Action::Start));
+        assert!(admit(c, Some(b), Kind::Step, Action::Start));
+        assert!(admit(a, None, Kind::Context, Action::Succeed));
+        assert!(!admit(c, Some(b), Kind::Step, Action::Succeed));
+        assert!(!admit(d, Some(a), Kind::Step, Action::Start));
+        assert!(!admit(b, Some(a), Kind::Context, Action::Succeed));
+        assert!(admit(d, None, Kind::Step, Action::Start));
+        let recorded = |context: &Id| (*context == old).then_some(a);
+        assert!(!orphans.admit(c, Some(old), Kind::Step, Action::Start, recorded));
+        let circle = |context: &Id| Some(if *context == old { d } else { old });
+        assert!(orphans.admit(c, Some(old), Kind::Step, Action::Start, circle));
     }
 
     proptest! {

@@ -1,14 +1,12 @@
 //! The history of one execution, indexed for a reader that asks in the order in which things were recorded.
 //!
-//! Theory of operation. A replay asks for one operation after the other, and history lists them in nearly the same
-//! order. So a cursor looks at the next record first. What it has to pass over goes into a map by the first 64 bits of
-//! the id; ids are always compared whole before a record is believed to be the one. Only when something asks out of
-//! order (a record by its id, an update from the service) is the map made complete.
+//! Theory of operation. Records lie in the order first seen, each with its id as 32 bytes. A replay asks for one operation
+//! after the other, and history lists them in nearly the same order: so whoever asks looks first at the record behind the
+//! one that was found last, which costs one comparison of bytes that the processor has fetched ahead. All other asks go
+//! through a table of places (open addressing, linear probing, at most two thirds full) that holds 32 bits of each id, so
+//! that a wrong record is never touched.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-
-use crate::ids::{Id, key_of};
+use crate::ids::Id;
 use crate::status::{Kind, Status, SubType};
 
 /// What the index knows of an operation without looking into its source.
@@ -26,55 +24,36 @@ pub struct Facts {
     pub irregular: bool,
 }
 
-/// Where a record comes from: a Python object, a slice of a page.
-pub trait Source {
-    /// Whether the record has exactly this id.
-    fn has_id(&self, id: &[u8]) -> bool;
+impl Facts {
+    /// Whether the service will have news of it by itself: a timer, somebody outside, another function.
+    pub fn is_pending(self) -> bool {
+        match self.kind {
+            Kind::Step => self.status == Status::Pending,
+            Kind::Wait | Kind::Callback | Kind::ChainedInvoke => self.status == Status::Started,
+            Kind::Execution | Kind::Context => false,
+        }
+    }
 }
 
 /// One record.
 #[derive(Debug)]
 pub struct Slot<S> {
-    key: u64,
-    /// The next slot with the same key, if any.
-    twin: u32,
+    /// Its id.
+    pub id: Id,
     /// What the index knows.
     pub facts: Facts,
     /// Where the rest is.
     pub source: S,
 }
 
-const NONE: u32 = u32::MAX;
-
-/// Keys are hashes already.
-#[derive(Default)]
-struct Verbatim(u64);
-
-impl Hasher for Verbatim {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-
-    fn write_u64(&mut self, key: u64) {
-        self.0 = key;
-    }
-}
-
-type Map = HashMap<u64, u32, BuildHasherDefault<Verbatim>>;
-
 /// All records of one execution, in the order first seen.
 #[derive(Debug)]
 pub struct History<S> {
     slots: Vec<Slot<S>>,
+    /// Behind the record that was found last.
     cursor: usize,
-    map: Map,
-    complete: bool,
+    /// 0 is free; else the upper half of a key above, and the place plus one below.
+    table: Vec<u64>,
 }
 
 impl<S> Default for History<S> {
@@ -82,13 +61,14 @@ impl<S> Default for History<S> {
         Self {
             slots: Vec::new(),
             cursor: 0,
-            map: Map::default(),
-            complete: false,
+            table: Vec::new(),
         }
     }
 }
 
-impl<S: Source> History<S> {
+const LOW: u64 = 0xffff_ffff;
+
+impl<S> History<S> {
     /// How many records there are.
     pub fn len(&self) -> usize {
         self.slots.len()
@@ -104,147 +84,116 @@ impl<S: Source> History<S> {
         &self.slots
     }
 
-    /// One record by its place.
-    pub fn slot(&self, place: usize) -> &Slot<S> {
-        &self.slots[place]
-    }
-
     /// Make room for records that are about to come.
     pub fn reserve(&mut self, more: usize) {
         self.slots.reserve(more);
+        self.widen(self.slots.len() + more);
     }
 
-    /// Add a record, or replace the one of that id; what was replaced is given back.
-    pub fn put(&mut self, id: &[u8], facts: Facts, source: S) -> Option<S> {
-        let key = key_of(id);
-        if self.cursor > 0 || !self.map.is_empty() {
-            self.index_all();
-        }
-        if self.complete {
-            if let Some(place) = self.mapped(key, id) {
+    /// Add a record, or replace the one of that id; the source that was replaced is given back.
+    pub fn put(&mut self, id: Id, facts: Facts, source: S) -> Option<S> {
+        self.widen(self.slots.len() + 1);
+        let free = match self.probe(&id) {
+            Ok(place) => {
                 let slot = &mut self.slots[place];
                 slot.facts = facts;
                 return Some(std::mem::replace(&mut slot.source, source));
             }
-        }
-        self.slots.push(Slot {
-            key,
-            twin: NONE,
-            facts,
-            source,
-        });
-        if self.complete {
-            self.map_slot(self.slots.len() - 1);
-        }
+            Err(free) => free,
+        };
+        self.slots.push(Slot { id, facts, source });
+        self.table[free] = (id.key() & !LOW) | self.slots.len() as u64;
         None
     }
 
-    /// Look records up by id from now on: after the first page, ids may come again.
-    pub fn index_all(&mut self) {
-        if self.complete {
+    /// The record of that id.
+    #[inline]
+    pub fn find(&mut self, id: &Id) -> Option<&Slot<S>> {
+        let place = self.place(id)?;
+        self.cursor = place + 1;
+        Some(&self.slots[place])
+    }
+
+    /// The record of that id; who replays does not go on from it.
+    #[inline]
+    pub fn peek(&self, id: &Id) -> Option<&Slot<S>> {
+        self.place(id).map(|place| &self.slots[place])
+    }
+
+    #[inline]
+    fn place(&self, id: &Id) -> Option<usize> {
+        match self.slots.get(self.cursor) {
+            Some(slot) if slot.id == *id => Some(self.cursor),
+            _ if self.table.is_empty() => None,
+            _ => self.probe(id).ok(),
+        }
+    }
+
+    /// The place of a record, or the free cell where it belongs. The table has cells.
+    fn probe(&self, id: &Id) -> Result<usize, usize> {
+        let mask = self.table.len() - 1;
+        let key = id.key();
+        let mut cell = first_cell(key, mask);
+        loop {
+            let held = self.table[cell];
+            if held == 0 {
+                return Err(cell);
+            }
+            if held & !LOW == key & !LOW {
+                let place = place_in(held);
+                if self.slots[place].id == *id {
+                    return Ok(place);
+                }
+            }
+            cell = (cell + 1) & mask;
+        }
+    }
+
+    fn widen(&mut self, records: usize) {
+        if records + records / 2 < self.table.len() {
             return;
         }
-        self.map.clear();
-        self.map.reserve(self.slots.len());
-        for place in 0..self.slots.len() {
-            self.slots[place].twin = NONE;
-            self.map_slot(place);
-        }
-        self.complete = true;
-    }
-
-    /// The place of the record that a replay asks for next; the cursor moves past it.
-    pub fn next(&mut self, id: &Id) -> Option<usize> {
-        let place = self.seek(id)?;
-        if place == self.cursor {
-            self.cursor += 1;
-        }
-        Some(place)
-    }
-
-    /// Whether there is a record at the id that a replay will ask for next.
-    pub fn is_next(&mut self, id: &Id) -> bool {
-        self.seek(id).is_some()
-    }
-
-    /// The place of a record, whenever asked.
-    pub fn find(&mut self, id: &[u8]) -> Option<usize> {
-        self.index_all();
-        self.mapped(key_of(id), id)
-    }
-
-    /// The place of a record by the key of its id alone: good enough to ask where a context lies.
-    pub fn by_key(&self, key: u64) -> Option<usize> {
-        match self.map.get(&key) {
-            Some(&place) => Some(place as usize),
-            None if self.complete => None,
-            None => self.slots.iter().position(|slot| slot.key == key),
-        }
-    }
-
-    fn seek(&mut self, id: &Id) -> Option<usize> {
-        if let Some(slot) = self.slots.get(self.cursor) {
-            if slot.key == id.key && slot.source.has_id(&id.hex) {
-                return Some(self.cursor);
+        let cells = (records + records / 2 + 1).next_power_of_two().max(16);
+        self.table.clear();
+        self.table.resize(cells, 0);
+        let mask = cells - 1;
+        for (place, slot) in self.slots.iter().enumerate() {
+            let key = slot.id.key();
+            let mut cell = first_cell(key, mask);
+            while self.table[cell] != 0 {
+                cell = (cell + 1) & mask;
             }
+            self.table[cell] = (key & !LOW) | (place + 1) as u64;
         }
-        if let Some(place) = self.mapped(id.key, &id.hex) {
-            return Some(place);
-        }
-        if self.complete {
-            return None;
-        }
-        while let Some(slot) = self.slots.get(self.cursor) {
-            if slot.key == id.key && slot.source.has_id(&id.hex) {
-                return Some(self.cursor);
-            }
-            self.map_slot(self.cursor);
-            self.cursor += 1;
-        }
-        None
     }
+}
 
-    fn mapped(&self, key: u64, id: &[u8]) -> Option<usize> {
-        let mut place = *self.map.get(&key)?;
-        while place != NONE {
-            let slot = &self.slots[place as usize];
-            if slot.source.has_id(id) {
-                return Some(place as usize);
-            }
-            place = slot.twin;
-        }
-        None
-    }
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "the mask keeps fewer bits than any machine has"
+)]
+#[inline]
+fn first_cell(key: u64, mask: usize) -> usize {
+    (key as usize) & mask
+}
 
-    fn map_slot(&mut self, place: usize) {
-        #[allow(
-            clippy::cast_possible_truncation,
-            reason = "a history of four billion records does not fit in memory"
-        )]
-        let number = place as u32;
-        let slot = &mut self.slots[place];
-        let before = self.map.insert(slot.key, number);
-        slot.twin = before.filter(|&twin| twin != number).unwrap_or(NONE);
-    }
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "only the lower half is left; four billion records do not fit in memory"
+)]
+#[inline]
+fn place_in(held: u64) -> usize {
+    (held & LOW) as usize - 1
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap as Model;
+    use std::collections::HashMap;
 
     use proptest::prelude::*;
 
     use super::*;
     use crate::ids::operation_id;
-
-    #[derive(Debug, Clone, PartialEq)]
-    struct Plain(Vec<u8>, u32);
-
-    impl Source for Plain {
-        fn has_id(&self, id: &[u8]) -> bool {
-            self.0 == id
-        }
-    }
 
     const FACTS: Facts = Facts {
         kind: Kind::Step,
@@ -254,70 +203,75 @@ mod tests {
         irregular: false,
     };
 
-    fn history(positions: &[u64]) -> History<Plain> {
+    #[test]
+    fn ids_with_equal_keys_are_told_apart() {
+        let mut text = operation_id("", 1).hex();
+        let first = Id::of_text(&text);
+        text[63] = if text[63] == b'0' { b'1' } else { b'0' };
+        let second = Id::of_text(&text);
+        assert_eq!(first.key(), second.key());
         let mut history = History::default();
-        for &position in positions {
-            let id = operation_id("", position).hex.to_vec();
-            history.put(&id, FACTS, Plain(id.clone(), 0));
-        }
-        history
+        assert_eq!(history.put(first, FACTS, 1), None);
+        assert_eq!(history.put(second, FACTS, 2), None);
+        assert_eq!(history.find(&first).map(|slot| slot.source), Some(1));
+        assert_eq!(history.find(&second).map(|slot| slot.source), Some(2));
+        assert_eq!(history.put(first, FACTS, 3), Some(1));
+        assert_eq!(history.len(), 2);
     }
 
     #[test]
-    fn ids_with_equal_keys_are_told_apart() {
-        let mut first = operation_id("", 1).hex.to_vec();
-        let second = first.clone();
-        first[63] = if first[63] == b'0' { b'1' } else { b'0' };
-        let mut history = History::default();
-        history.put(&first, FACTS, Plain(first.clone(), 1));
-        history.put(&second, FACTS, Plain(second.clone(), 2));
-        assert_eq!(history.find(&first), Some(0));
-        assert_eq!(history.find(&second), Some(1));
-        assert_eq!(
-            history.put(&first, FACTS, Plain(first.clone(), 3)),
-            Some(Plain(first.clone(), 1))
-        );
-        assert_eq!(history.len(), 2);
+    fn nothing_is_found_in_nothing() {
+        let mut history = History::<()>::default();
+        assert!(history.is_empty());
+        assert!(history.find(&operation_id("", 1)).is_none());
+        assert!(history.peek(&operation_id("", 1)).is_none());
+    }
+
+    #[derive(Clone, Debug)]
+    enum Move {
+        Put(u64, u32),
+        Find(u64),
+        Peek(u64),
+        Reserve(usize),
+    }
+
+    fn moves() -> impl Strategy<Value = Move> {
+        prop_oneof![
+            (1_u64..80, any::<u32>()).prop_map(|(position, value)| Move::Put(position, value)),
+            (1_u64..80).prop_map(Move::Find),
+            (1_u64..80).prop_map(Move::Peek),
+            (0_usize..40).prop_map(Move::Reserve),
+        ]
     }
 
     proptest! {
         #[test]
-        fn asks_in_any_order_find_what_a_map_finds(
-            recorded in prop::collection::hash_set(1_u64..60, 0..50),
-            asked in prop::collection::vec((1_u64..70, 0_u8..4), 0..120),
-        ) {
-            let recorded: Vec<u64> = recorded.into_iter().collect();
-            let model: Model<u64, usize> = recorded.iter().enumerate().map(|(place, &p)| (p, place)).collect();
-            let mut history = history(&recorded);
-            let mut taken = std::collections::HashSet::new();
-            for (position, how) in asked {
-                let id = operation_id("", position);
-                let expected = model.get(&position).copied();
-                match how {
-                    0 => prop_assert_eq!(history.find(&id.hex), expected),
-                    // A replay asks for each position once.
-                    1 if taken.insert(position) => prop_assert_eq!(history.next(&id), expected),
-                    2 if !taken.contains(&position) => prop_assert_eq!(history.is_next(&id), expected.is_some()),
-                    _ => {}
+        fn it_is_a_map_that_keeps_order(moves in prop::collection::vec(moves(), 0..200)) {
+            let mut history = History::default();
+            let mut model = HashMap::new();
+            let mut order = Vec::new();
+            for next in moves {
+                match next {
+                    Move::Put(position, value) => {
+                        let old = history.put(operation_id("", position), FACTS, value);
+                        prop_assert_eq!(old, model.insert(position, value));
+                        if old.is_none() {
+                            order.push(operation_id("", position));
+                        }
+                    }
+                    Move::Find(position) => {
+                        let found = history.find(&operation_id("", position)).map(|slot| slot.source);
+                        prop_assert_eq!(found, model.get(&position).copied());
+                    }
+                    Move::Peek(position) => {
+                        let found = history.peek(&operation_id("", position)).map(|slot| slot.source);
+                        prop_assert_eq!(found, model.get(&position).copied());
+                    }
+                    Move::Reserve(more) => history.reserve(more),
                 }
             }
-        }
-
-        #[test]
-        fn updates_replace_or_append(updates in prop::collection::vec((1_u64..20, any::<u32>()), 1..60)) {
-            let mut history = history(&[1, 2, 3]);
-            history.index_all();
-            let mut model: Model<u64, u32> = [(1, 0), (2, 0), (3, 0)].into();
-            for (position, value) in updates {
-                let id = operation_id("", position).hex.to_vec();
-                let old = history.put(&id, FACTS, Plain(id.clone(), value)).map(|plain| plain.1);
-                prop_assert_eq!(old, model.insert(position, value));
-            }
-            prop_assert_eq!(history.len(), model.len());
-            for (position, value) in model {
-                let place = history.find(&operation_id("", position).hex);
-                prop_assert_eq!(place.map(|place| history.slot(place).source.1), Some(value));
-            }
+            let kept: Vec<_> = history.slots().iter().map(|slot| slot.id).collect();
+            prop_assert_eq!(kept, order);
         }
     }
 }

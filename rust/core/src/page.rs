@@ -1,12 +1,17 @@
 //! Finding the operations in a raw answer of the service without building anything.
 //!
 //! A page lists operations as JSON objects. The scanner walks over it once and notes for each operation where its id,
-//! name, parent and result stand; payloads are looked at again only if a replay asks for them. It checks that the text
-//! is JSON in structure (brackets, strings, separators), not every digit of every number: what a skipped number looks
-//! like is found out by the complete reader.
+//! name, parent and result stand; payloads are looked at again only if a replay asks for them. A member of an
+//! operation that appears twice counts as it stands last, as for Python's `json`.
+
+mod escape;
+mod scanner;
 
 use crate::history::Facts;
+use crate::ids::Id;
 use crate::status::{Kind, Status, SubType};
+pub use escape::unescape;
+use scanner::{Scan, Scanner, span};
 
 /// A piece of the page, in bytes. `start == end` stands for an empty string, `Span::ABSENT` for nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,10 +44,14 @@ impl Span {
 pub struct Located {
     /// The whole object.
     pub whole: Span,
-    /// `Id`
-    pub id: Span,
+    /// `Id`, read.
+    pub id: Id,
+    /// `Id`, as it stands there.
+    pub id_text: Span,
     /// `Name`
     pub name: Span,
+    /// Whether there are escapes in the name: it is all that a replay reads apart from the result.
+    pub name_escaped: bool,
     /// `ParentId`
     pub parent_id: Span,
     /// `Result` of whichever details there are.
@@ -88,8 +97,6 @@ pub struct Scanned {
     pub token: Option<String>,
 }
 
-const MAX_DEPTH: usize = 200;
-
 /// Scan the answer of `GetDurableExecutionState`.
 pub fn state_page(page: &[u8]) -> Result<Scanned, PageError> {
     scan(page, false)
@@ -98,6 +105,25 @@ pub fn state_page(page: &[u8]) -> Result<Scanned, PageError> {
 /// Scan the answer of `CheckpointDurableExecution`.
 pub fn acknowledgement(page: &[u8]) -> Result<Scanned, PageError> {
     scan(page, true)
+}
+
+/// What a member of an object is, as JSON; the object was scanned before.
+pub fn member<'a>(object: &'a [u8], wanted: &str) -> Option<&'a [u8]> {
+    let mut scanner = Scanner {
+        page: object,
+        at: 0,
+    };
+    let mut found = None;
+    let _ = scanner.object(0, |scanner, name| {
+        scanner.blank();
+        let start = scanner.at;
+        scanner.skip(1)?;
+        if name == wanted.as_bytes() {
+            found = object.get(start..scanner.at);
+        }
+        Ok(())
+    });
+    found
 }
 
 fn scan(page: &[u8], nested: bool) -> Result<Scanned, PageError> {
@@ -109,21 +135,21 @@ fn scan(page: &[u8], nested: bool) -> Result<Scanned, PageError> {
     }
     let mut scanner = Scanner { page, at: 0 };
     let mut found = Scanned::default();
-    scanner.object(0, &mut |scanner, member| {
-        match member {
-            b"CheckpointToken" if nested => found.token = scanner.optional_text()?,
-            b"NewExecutionState" if nested => {
-                if scanner.is_null()? {
-                    return Ok(());
-                }
-                scanner.object(1, &mut |scanner, member| {
-                    scanner.state_member(member, &mut found)
-                })?;
-            }
-            member if !nested => scanner.state_member(member, &mut found)?,
-            _ => scanner.skip(1)?,
+    scanner.object(0, |scanner, member| match member {
+        b"CheckpointToken" if nested => {
+            found.token = optional_text(scanner)?;
+            Ok(())
         }
-        Ok(())
+        b"NewExecutionState" if nested => {
+            if scanner.is_null()? {
+                return Ok(());
+            }
+            scanner.object(1, |scanner, member| {
+                state_member(scanner, member, &mut found)
+            })
+        }
+        member if !nested => state_member(scanner, member, &mut found),
+        _ => scanner.skip(1),
     })?;
     scanner.blank();
     if scanner.at < page.len() {
@@ -133,332 +159,140 @@ fn scan(page: &[u8], nested: bool) -> Result<Scanned, PageError> {
     }
 }
 
-struct Scanner<'a> {
-    page: &'a [u8],
-    at: usize,
-}
-
-type Scan<T> = Result<T, PageError>;
-
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "scan() has checked that the page is shorter than 4 GiB"
-)]
-fn span(start: usize, end: usize) -> Span {
-    Span {
-        start: start as u32,
-        end: end as u32,
+fn optional_text(scanner: &mut Scanner<'_>) -> Scan<Option<String>> {
+    let (raw, _) = scanner.text_or_null()?;
+    let mut buffer = Vec::new();
+    let text = raw
+        .of(scanner.page)
+        .filter(|raw| !raw.is_empty())
+        .map(|raw| unescape(raw, &mut buffer).and_then(|text| std::str::from_utf8(text).ok()));
+    match text {
+        None => Ok(None),
+        Some(Some(text)) => Ok(Some(text.to_owned())),
+        Some(None) => Err(scanner.wrong("text without lone surrogates")),
     }
 }
 
-impl<'a> Scanner<'a> {
-    fn wrong(&self, expected: &'static str) -> PageError {
-        PageError::Form {
-            expected,
-            offset: self.at,
-        }
-    }
-
-    fn blank(&mut self) {
-        while matches!(self.page.get(self.at), Some(b' ' | b'\n' | b'\r' | b'\t')) {
-            self.at += 1;
-        }
-    }
-
-    fn peek(&mut self) -> Scan<u8> {
-        self.blank();
-        self.page
-            .get(self.at)
-            .copied()
-            .ok_or_else(|| self.wrong("a value"))
-    }
-
-    fn take(&mut self, wanted: u8, expected: &'static str) -> Scan<()> {
-        if self.peek()? != wanted {
-            return Err(self.wrong(expected));
-        }
-        self.at += 1;
-        Ok(())
-    }
-
-    fn is_null(&mut self) -> Scan<bool> {
-        self.peek()?;
-        let is_null = self.page[self.at..].starts_with(b"null");
-        if is_null {
-            self.at += 4;
-        }
-        Ok(is_null)
-    }
-
-    /// A string, without its quotes.
-    fn text(&mut self) -> Scan<Span> {
-        self.take(b'"', "a string")?;
-        let start = self.at;
-        loop {
-            let rest = &self.page[self.at..];
-            let Some(offset) = memchr::memchr2(b'"', b'\\', rest) else {
-                self.at = self.page.len();
-                return Err(self.wrong("the end of a string"));
-            };
-            self.at += offset;
-            if self.page[self.at] == b'"' {
-                self.at += 1;
-                return Ok(span(start, self.at - 1));
-            }
-            self.at += 2;
-            if self.at > self.page.len() {
-                return Err(self.wrong("the end of an escape"));
-            }
-        }
-    }
-
-    /// A string, `Span::ABSENT` for null; whether it was one.
-    fn text_or_null(&mut self) -> Scan<Span> {
-        if self.is_null()? {
-            Ok(Span::ABSENT)
-        } else {
-            self.text()
-        }
-    }
-
-    fn optional_text(&mut self) -> Scan<Option<String>> {
-        let raw = self.text_or_null()?;
-        let mut text = Vec::new();
-        match raw.of(self.page) {
-            Some(raw) if !raw.is_empty() => {
-                if !unescape(raw, &mut text) {
-                    return Err(self.wrong("a string with known escapes"));
-                }
-                String::from_utf8(text)
-                    .map(Some)
-                    .map_err(|_| self.wrong("text"))
-            }
-            _ => Ok(None),
-        }
-    }
-
-    fn object(
-        &mut self,
-        depth: usize,
-        member: &mut dyn FnMut(&mut Self, &'a [u8]) -> Scan<()>,
-    ) -> Scan<()> {
-        if depth > MAX_DEPTH {
-            return Err(self.wrong("less deep nesting"));
-        }
-        self.take(b'{', "an object")?;
-        if self.peek()? == b'}' {
-            self.at += 1;
-            return Ok(());
-        }
-        loop {
-            let name = self.text()?;
-            self.take(b':', "a colon")?;
-            let page = self.page;
-            member(self, name.of(page).unwrap_or_default())?;
-            match self.peek()? {
-                b',' => {
-                    self.at += 1;
-                    self.blank();
-                }
-                b'}' => {
-                    self.at += 1;
-                    return Ok(());
-                }
-                _ => return Err(self.wrong("a comma or a brace")),
-            }
-        }
-    }
-
-    fn array(&mut self, element: &mut dyn FnMut(&mut Self) -> Scan<()>) -> Scan<()> {
-        self.take(b'[', "an array")?;
-        if self.peek()? == b']' {
-            self.at += 1;
-            return Ok(());
-        }
-        loop {
-            element(self)?;
-            match self.peek()? {
-                b',' => self.at += 1,
-                b']' => {
-                    self.at += 1;
-                    return Ok(());
-                }
-                _ => return Err(self.wrong("a comma or a bracket")),
-            }
-        }
-    }
-
-    fn skip(&mut self, depth: usize) -> Scan<()> {
-        match self.peek()? {
-            b'"' => self.text().map(|_| ()),
-            b'{' => self.object(depth, &mut |scanner, _| scanner.skip(depth + 1)),
-            b'[' if depth > MAX_DEPTH => Err(self.wrong("less deep nesting")),
-            b'[' => self.array(&mut |scanner| scanner.skip(depth + 1)),
-            _ => {
-                let start = self.at;
-                while self
-                    .page
-                    .get(self.at)
-                    .is_some_and(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte))
-                {
-                    self.at += 1;
-                }
-                if self.at == start {
-                    Err(self.wrong("a value"))
-                } else {
+fn state_member(scanner: &mut Scanner<'_>, member: &[u8], found: &mut Scanned) -> Scan<()> {
+    match member {
+        b"NextMarker" => found.next_marker = optional_text(scanner)?,
+        b"Operations" => {
+            if !scanner.is_null()? {
+                scanner.array(|scanner| {
+                    found.operations.push(operation(scanner)?);
                     Ok(())
-                }
+                })?;
             }
         }
+        _ => scanner.skip(2)?,
     }
+    Ok(())
+}
 
-    fn state_member(&mut self, member: &[u8], scanned: &mut Scanned) -> Scan<()> {
-        match member {
-            b"NextMarker" => scanned.next_marker = self.optional_text()?,
-            b"Operations" => {
-                if !self.is_null()? {
-                    self.array(&mut |scanner| {
-                        let operation = scanner.operation()?;
-                        scanned.operations.push(operation);
-                        Ok(())
-                    })?;
-                }
+fn operation(scanner: &mut Scanner<'_>) -> Scan<Located> {
+    scanner.peek()?;
+    let page = scanner.page;
+    let start = scanner.at;
+    let mut found = [Span::ABSENT; 6];
+    let [id, kind, status, sub_type, name, parent_id] = &mut found;
+    let mut details = Details::default();
+    let mut name_escaped = false;
+    scanner.object(3, |scanner, member| {
+        let place = match member {
+            b"Id" => &mut *id,
+            b"Type" => &mut *kind,
+            b"Status" => &mut *status,
+            b"SubType" => &mut *sub_type,
+            b"Name" => &mut *name,
+            b"ParentId" => &mut *parent_id,
+            _ if member.ends_with(b"Details") => return details.read(scanner),
+            _ => {
+                details.irregular |= member.contains(&b'\\');
+                return scanner.skip(4);
             }
-            _ => self.skip(2)?,
+        };
+        let (text, plain) = scanner.text_or_null()?;
+        *place = text;
+        if member == b"Name" {
+            name_escaped = !plain;
+        } else {
+            details.irregular |= !plain;
         }
         Ok(())
+    })?;
+    let text = |span: Span| span.of(page).unwrap_or_default();
+    if text(*id).is_empty() {
+        return Err(PageError::NoId { offset: start });
     }
-
-    fn operation(&mut self) -> Scan<Located> {
-        self.peek()?;
-        let start = self.at;
-        let mut found = [Span::ABSENT; 7];
-        let [id, kind, status, sub_type, name, parent_id, result] = &mut found;
-        let mut replay_children = false;
-        let mut irregular = false;
-        self.object(3, &mut |scanner, member| {
-            let place = match member {
-                b"Id" => &mut *id,
-                b"Type" => &mut *kind,
-                b"Status" => &mut *status,
-                b"SubType" => &mut *sub_type,
-                b"Name" => &mut *name,
-                b"ParentId" => &mut *parent_id,
-                _ if member.ends_with(b"Details") => {
-                    if scanner.is_null()? {
-                        return Ok(());
-                    }
-                    return scanner.object(4, &mut |scanner, member| match member {
-                        b"Result" => {
-                            irregular |= *result != Span::ABSENT;
-                            *result = scanner.text_or_null()?;
-                            Ok(())
-                        }
-                        b"ReplayChildren" => {
-                            replay_children = scanner.peek()? == b't';
-                            scanner.skip(5)
-                        }
-                        _ => scanner.skip(5),
-                    });
-                }
-                _ => {
-                    irregular |= member.contains(&b'\\');
-                    return scanner.skip(4);
-                }
-            };
-            *place = scanner.text_or_null()?;
-            Ok(())
-        })?;
-        let text = |span: Span| span.of(self.page).unwrap_or_default();
-        if text(*id).is_empty() {
-            return Err(PageError::NoId { offset: start });
-        }
-        let unknown = |field, span| PageError::Word {
-            field,
-            span,
-            id: *id,
-        };
-        let facts = Facts {
-            kind: Kind::parse(text(*kind)).ok_or_else(|| unknown("Type", *kind))?,
-            status: Status::parse(text(*status)).ok_or_else(|| unknown("Status", *status))?,
-            sub_type: SubType::parse(text(*sub_type)),
-            replay_children,
-            irregular: irregular
-                || [*id, *name, *parent_id, *sub_type]
-                    .iter()
-                    .any(|&span| memchr::memchr(b'\\', text(span)).is_some()),
-        };
-        let whole = span(start, self.at);
-        Ok(Located {
-            whole,
-            id: *id,
-            name: *name,
-            parent_id: *parent_id,
-            result: *result,
-            facts,
-        })
-    }
-}
-
-/// Undo the escapes of a JSON string; what comes out is WTF-8. False if an escape is none.
-pub fn unescape(raw: &[u8], out: &mut Vec<u8>) -> bool {
-    out.clear();
-    out.reserve(raw.len());
-    let mut rest = raw;
-    while let Some(offset) = memchr::memchr(b'\\', rest) {
-        out.extend_from_slice(&rest[..offset]);
-        let Some(&escape) = rest.get(offset + 1) else {
-            return false;
-        };
-        rest = &rest[offset + 2..];
-        let plain = match escape {
-            b'"' | b'\\' | b'/' => escape,
-            b'n' => b'\n',
-            b't' => b'\t',
-            b'r' => b'\r',
-            b'b' => 0x08,
-            b'f' => 0x0C,
-            b'u' => {
-                let Some(mut unit) = unit(rest) else {
-                    return false;
-                };
-                rest = &rest[4..];
-                if (0xD800..0xDC00).contains(&unit) && rest.starts_with(b"\\u") {
-                    if let Some(low) =
-                        self::unit(&rest[2..]).filter(|low| (0xDC00..0xE000).contains(low))
-                    {
-                        unit = 0x1_0000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
-                        rest = &rest[6..];
-                    }
-                }
-                push_scalar(out, unit);
-                continue;
-            }
-            _ => return false,
-        };
-        out.push(plain);
-    }
-    out.extend_from_slice(rest);
-    true
-}
-
-fn unit(digits: &[u8]) -> Option<u32> {
-    digits.get(..4)?.iter().try_fold(0, |unit, &digit| {
-        Some(unit << 4 | char::from(digit).to_digit(16)?)
+    let unknown = |field, span| PageError::Word {
+        field,
+        span,
+        id: *id,
+    };
+    let facts = Facts {
+        kind: Kind::parse(text(*kind)).ok_or_else(|| unknown("Type", *kind))?,
+        status: Status::parse(text(*status)).ok_or_else(|| unknown("Status", *status))?,
+        sub_type: SubType::parse(text(*sub_type)),
+        replay_children: details.replay_children,
+        irregular: details.irregular,
+    };
+    Ok(Located {
+        whole: span(start, scanner.at),
+        id: read_id(text(*id)),
+        id_text: *id,
+        name: *name,
+        name_escaped,
+        parent_id: *parent_id,
+        result: details.result,
+        facts,
     })
 }
 
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "each byte is masked to its six or seven bits"
-)]
-fn push_scalar(out: &mut Vec<u8>, scalar: u32) {
-    let tail = |shift: u32| 0x80 | (scalar >> shift & 0x3F) as u8;
-    match scalar {
-        0..0x80 => out.push(scalar as u8),
-        0x80..0x800 => out.extend_from_slice(&[0xC0 | (scalar >> 6) as u8, tail(0)]),
-        0x800..0x1_0000 => out.extend_from_slice(&[0xE0 | (scalar >> 12) as u8, tail(6), tail(0)]),
-        _ => out.extend_from_slice(&[0xF0 | (scalar >> 18) as u8, tail(12), tail(6), tail(0)]),
+/// The id behind a JSON string without its quotes.
+fn read_id(raw: &[u8]) -> Id {
+    if raw.contains(&b'\\') {
+        Id::of_text(unescape(raw, &mut Vec::new()).unwrap_or(raw))
+    } else {
+        Id::of_text(raw)
+    }
+}
+
+/// What the details of an operation hold, of whichever kind they are.
+struct Details {
+    result: Span,
+    replay_children: bool,
+    irregular: bool,
+}
+
+impl Default for Details {
+    fn default() -> Self {
+        Self {
+            result: Span::ABSENT,
+            replay_children: false,
+            irregular: false,
+        }
+    }
+}
+
+impl Details {
+    fn read(&mut self, scanner: &mut Scanner<'_>) -> Scan<()> {
+        if scanner.is_null()? {
+            return Ok(());
+        }
+        scanner.object(4, |scanner, member| {
+            match member {
+                b"Result" => {
+                    self.irregular |= self.result != Span::ABSENT;
+                    self.result = scanner.text_or_null()?.0;
+                }
+                b"ReplayChildren" => {
+                    self.replay_children = scanner.peek()? == b't';
+                    scanner.skip(5)?;
+                }
+                _ => scanner.skip(5)?,
+            }
+            Ok(())
+        })
     }
 }
 
@@ -485,7 +319,7 @@ mod tests {
                 .map(|text| std::str::from_utf8(text).unwrap())
         };
         assert_eq!(
-            (text(a.id), text(a.name), text(a.parent_id)),
+            (text(a.id_text), text(a.name), text(a.parent_id)),
             (Some("a"), Some("n"), None)
         );
         assert_eq!(text(a.result), Some(r#"{\"t\":\"m\"}"#));
@@ -540,12 +374,47 @@ mod tests {
     }
 
     #[test]
-    fn surrogates() {
-        let mut out = Vec::new();
-        assert!(unescape(br"\ud83d\ude00\ud800x\u0041", &mut out));
-        assert_eq!(out, [b"\xF0\x9F\x98\x80\xED\xA0\x80xA".as_slice()].concat());
-        assert!(!unescape(br"\x", &mut out));
-        assert!(!unescape(br"\u12", &mut out));
+    fn broken_json_is_refused_whatever_is_skipped() {
+        for value in [
+            "01",
+            "-",
+            "1.",
+            "1e",
+            "1e+",
+            "nul",
+            "tru",
+            "\"\\x\"",
+            "\"\\u12\"",
+            "\"\u{1}\"",
+            "[1,]",
+            "{,}",
+            "'a'",
+            "NaN",
+            "1 2",
+        ] {
+            let page = format!(r#"{{"Other":{value}}}"#);
+            assert!(state_page(page.as_bytes()).is_err(), "{page}");
+        }
+        for value in ["0", "-0.5e-7", "1E9", "[ ]", "{ }", r#""\u00e9\n""#] {
+            let page = format!(r#"{{"Other": {value} }}"#);
+            assert!(state_page(page.as_bytes()).is_ok(), "{page}");
+        }
+    }
+
+    #[test]
+    fn escaped_ids_are_irregular_but_found() {
+        let page = br#"{"Operations":[{"Id":"\u0061","Type":"WAIT","Status":"STARTED"}]}"#;
+        let scanned = state_page(page).unwrap();
+        assert_eq!(scanned.operations[0].id, Id::of_text(b"a"));
+        assert!(scanned.operations[0].facts.irregular);
+    }
+
+    #[test]
+    fn members_of_an_object() {
+        let object = br#"{"a" : [1, 2] ,"b":"x","a":7}"#;
+        assert_eq!(member(object, "a"), Some(&b"7"[..]));
+        assert_eq!(member(object, "b"), Some(&br#""x""#[..]));
+        assert_eq!(member(object, "c"), None);
     }
 
     proptest! {

@@ -23,7 +23,7 @@ fuzz_target!(|bytes: &[u8]| {
                     .of(bytes)
                     .is_some_and(|whole| whole.starts_with(b"{") && whole.ends_with(b"}"))
             );
-            assert!(operation.id.of(bytes).is_some_and(|id| !id.is_empty()));
+            assert!(operation.id_text.of(bytes).is_some_and(|id| !id.is_empty()));
         }
         if !text.contains('\\') {
             if let Some(Value::Map(members)) = reference::json(text, 1_000) {
@@ -79,7 +79,7 @@ fn compare(page: &[u8], scanned: &Scanned, members: &Members, nested: bool) {
                 .map(|part| String::from_utf8_lossy(part).into_owned())
         };
         let last = |name| all(members, name).last().and_then(shown);
-        assert_eq!(part(found.id), last("Id"));
+        assert_eq!(part(found.id_text), last("Id"));
         assert_eq!(part(found.name), last("Name"));
         assert_eq!(part(found.parent_id), last("ParentId"));
         let word = |name| last(name).unwrap_or_default();

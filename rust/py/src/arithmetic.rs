@@ -5,7 +5,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 fn text(id: ids::Id) -> String {
-    id.as_str().to_owned()
+    id.to_string()
 }
 
 /// The id of the operation at a position under a prefix.

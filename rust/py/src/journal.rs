@@ -1,29 +1,32 @@
 //! `Journal`: one invocation's history and outbox.
 //!
-//! The lock is held for arithmetic on data only. Nothing that could run Python code (a constructor, a destructor) happens
-//! under it: what is replaced or dropped is carried out first.
-
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+//! Work on the guarded state is arithmetic on data only. Nothing that could run Python code (a constructor, a destructor)
+//! happens in it: what is replaced or dropped is carried out first.
 
 use durable_core::batch::{Orphans, Outbox};
-use durable_core::history::History;
+use durable_core::history::{Facts, History};
+use durable_core::ids::{Id, Ids};
 use durable_core::page::{self, PageError, Scanned};
-use durable_core::status::Kind;
+use durable_core::status::{Kind, Status};
 use durable_core::wire;
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyKeyError, PyRuntimeError, PyValueError};
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyString};
+use pyo3::types::{PyBytes, PyList, PyMapping, PyString};
 
 use crate::errors::history_error;
+use crate::held::Held;
 use crate::record::Record;
 use crate::scope::Scope;
-use crate::source::{Origin, id_of, read_object};
+use crate::source::{Origin, Whole, id_text, read_object};
 use crate::update;
 
+/// What the journal guards.
 pub struct State {
     pub history: History<Origin>,
-    pub(crate) token: String,
+    token: String,
     prior: bool,
+    pending: usize,
     outbox: Outbox<Py<PyAny>>,
     orphans: Orphans,
 }
@@ -31,7 +34,7 @@ pub struct State {
 /// History, scopes and outbox of one invocation.
 #[pyclass(frozen, module = "durable_execution_sdk._core")]
 pub struct Journal {
-    state: Mutex<State>,
+    pub state: Held<State>,
 }
 
 /// One checkpoint request, ready to be sent.
@@ -55,53 +58,61 @@ pub struct Acknowledgement {
     #[pyo3(get)]
     next_marker: Option<String>,
     #[pyo3(get)]
-    changed: Vec<String>,
+    changed: Vec<Py<PyString>>,
+}
+
+impl State {
+    fn put(&mut self, id: Id, facts: Facts, origin: Origin) -> Option<Origin> {
+        self.prior |= facts.kind != Kind::Execution;
+        if let Some(old) = self.history.peek(&id) {
+            self.pending -= usize::from(old.facts.is_pending());
+        }
+        self.pending += usize::from(facts.is_pending());
+        self.history.put(id, facts, origin)
+    }
 }
 
 impl Journal {
-    pub fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn merge_objects(&self, operations: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
-        let py = operations.py();
-        let mut read = Vec::with_capacity(operations.len().unwrap_or(0));
-        for operation in operations.try_iter()? {
-            read.push(read_object(&operation?)?);
-        }
-        let changed = read
-            .iter()
-            .map(|(_, origin)| String::from_utf8_lossy(id_of(py, origin)).into_owned());
-        let changed: Vec<String> = changed.collect();
-        self.put_all(py, read);
-        Ok(changed)
-    }
-
-    fn put_all(&self, py: Python<'_>, records: Vec<(durable_core::history::Facts, Origin)>) {
-        let mut replaced = Vec::new();
-        let mut state = self.lock();
-        state.history.reserve(records.len());
-        for (facts, origin) in records {
-            state.prior |= facts.kind != Kind::Execution;
-            let id = id_of(py, &origin).to_vec();
-            replaced.extend(state.history.put(&id, facts, origin));
-        }
-        drop(state);
+    fn put_all(&self, py: Python<'_>, records: impl ExactSizeIterator<Item = (Id, Facts, Origin)>) {
+        let replaced: Vec<Origin> = self.state.with(py, |state| {
+            state.history.reserve(records.len());
+            records
+                .filter_map(|(id, facts, origin)| state.put(id, facts, origin))
+                .collect()
+        });
         drop(replaced);
     }
 
-    fn merge_raw(&self, py: Python<'_>, page: &Arc<[u8]>, scanned: &Scanned) -> Vec<String> {
-        let records = scanned
-            .operations
-            .iter()
-            .map(|located| (located.facts, Origin::raw(page, located)));
-        let records: Vec<_> = records.collect();
-        let changed = records
-            .iter()
-            .map(|(_, origin)| String::from_utf8_lossy(id_of(py, origin)).into_owned());
-        let changed = changed.collect();
-        self.put_all(py, records);
-        changed
+    fn put_objects(&self, operations: &Bound<'_, PyAny>) -> PyResult<()> {
+        let mut read = Vec::with_capacity(operations.len().unwrap_or(0));
+        if let Ok(list) = operations.cast::<PyList>() {
+            for operation in list.iter() {
+                read.push(read_object(&operation)?);
+            }
+        } else {
+            for operation in operations.try_iter()? {
+                read.push(read_object(&operation?)?);
+            }
+        }
+        self.put_all(operations.py(), read.into_iter());
+        Ok(())
+    }
+
+    fn put_page(&self, page: &Bound<'_, PyBytes>, scanned: &Scanned) {
+        let operations = scanned.operations.iter();
+        let records =
+            operations.map(|located| (located.id, located.facts, Origin::raw(page, located)));
+        self.put_all(page.py(), records);
+    }
+
+    fn wholes(&self, py: Python<'_>, wanted: impl Fn(Facts) -> bool) -> Vec<Whole> {
+        self.state.with(py, |state| {
+            let slots = state.history.slots().iter();
+            slots
+                .filter(|slot| wanted(slot.facts))
+                .map(|slot| slot.source.whole(py))
+                .collect()
+        })
     }
 }
 
@@ -141,29 +152,53 @@ fn page_error(py: Python<'_>, page: &[u8], error: &PageError) -> PyErr {
 }
 
 fn scanned(
-    py: Python<'_>,
-    body: &[u8],
+    body: &Bound<'_, PyBytes>,
     scan: impl Fn(&[u8]) -> Result<Scanned, PageError> + Send + Sync,
-) -> PyResult<(Arc<[u8]>, Scanned)> {
-    // Large pages are copied and scanned while other threads run.
-    let work = || {
-        let page: Arc<[u8]> = body.into();
-        let scanned = scan(&page);
-        (page, scanned)
-    };
-    let (page, scanned) = if body.len() > 1 << 16 {
-        py.detach(work)
+) -> PyResult<Scanned> {
+    // Large pages are scanned while other threads run.
+    const LARGE: usize = 1 << 15;
+    let (py, page) = (body.py(), body.as_bytes());
+    let scanned = if page.len() > LARGE {
+        py.detach(|| scan(page))
     } else {
-        work()
+        scan(page)
     };
-    let scanned = scanned.map_err(|error| page_error(py, &page, &error))?;
-    Ok((page, scanned))
+    scanned.map_err(|error| page_error(py, page, &error))
 }
 
-fn text(holder: &Bound<'_, PyDict>, member: &str) -> PyResult<Option<String>> {
-    let found = holder.get_item(member)?.filter(|value| !value.is_none());
-    let found: Option<String> = found.map(|value| value.extract()).transpose()?;
-    Ok(found.filter(|text| !text.is_empty()))
+fn member<'py>(
+    holder: &Bound<'py, PyMapping>,
+    name: &Bound<'py, PyString>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    match holder.get_item(name) {
+        Ok(value) => Ok(Some(value).filter(|value| !value.is_none())),
+        Err(error) if error.is_instance_of::<PyKeyError>(holder.py()) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn text(holder: &Bound<'_, PyMapping>, name: &Bound<'_, PyString>) -> PyResult<Option<String>> {
+    let Some(value) = member(holder, name)? else {
+        return Ok(None);
+    };
+    let text: String = value.extract().map_err(|_| {
+        let reason = format!("the answer's {name} is not a string");
+        history_error(holder.py(), &reason, None, name.to_str().ok())
+    })?;
+    Ok(Some(text).filter(|text| !text.is_empty()))
+}
+
+fn word_of(py: Python<'_>, status: Status) -> &Bound<'_, PyString> {
+    match status {
+        Status::Started => intern!(py, "STARTED"),
+        Status::Pending => intern!(py, "PENDING"),
+        Status::Ready => intern!(py, "READY"),
+        Status::Succeeded => intern!(py, "SUCCEEDED"),
+        Status::Failed => intern!(py, "FAILED"),
+        Status::Cancelled => intern!(py, "CANCELLED"),
+        Status::TimedOut => intern!(py, "TIMED_OUT"),
+        Status::Stopped => intern!(py, "STOPPED"),
+    }
 }
 
 #[pymethods]
@@ -171,74 +206,99 @@ impl Journal {
     #[new]
     #[pyo3(signature = (token, /))]
     fn new(token: String) -> Self {
-        let state = State {
-            history: History::default(),
-            token,
-            prior: false,
-            outbox: Outbox::default(),
-            orphans: Orphans::default(),
-        };
         Self {
-            state: Mutex::new(state),
+            state: Held::new(State {
+                history: History::default(),
+                token,
+                prior: false,
+                pending: 0,
+                outbox: Outbox::default(),
+                orphans: Orphans::default(),
+            }),
         }
     }
 
     #[getter]
-    fn token(&self) -> String {
-        self.lock().token.clone()
+    fn token(&self, py: Python<'_>) -> String {
+        self.state.with(py, |state| state.token.clone())
     }
 
     #[pyo3(signature = (operations, /))]
     fn load_operations(&self, operations: &Bound<'_, PyAny>) -> PyResult<()> {
-        let py = operations.py();
-        let mut read = Vec::with_capacity(operations.len().unwrap_or(0));
-        for operation in operations.try_iter()? {
-            read.push(read_object(&operation?)?);
-        }
-        self.put_all(py, read);
-        Ok(())
+        self.put_objects(operations)
     }
 
     #[pyo3(signature = (body, /))]
-    fn load_page(&self, py: Python<'_>, body: &[u8]) -> PyResult<Option<String>> {
-        let (page, scanned) = scanned(py, body, page::state_page)?;
-        // An operation may come again on a later page.
-        self.lock().history.index_all();
-        self.merge_raw(py, &page, &scanned);
+    fn load_page(&self, body: &Bound<'_, PyBytes>) -> PyResult<Option<String>> {
+        let scanned = scanned(body, page::state_page)?;
+        self.put_page(body, &scanned);
         Ok(scanned.next_marker)
     }
 
     #[pyo3(signature = (operation_id, /))]
-    fn find(&self, py: Python<'_>, operation_id: &Bound<'_, PyString>) -> PyResult<Option<Record>> {
-        let id = operation_id.to_str()?.as_bytes();
-        let shared = {
-            let mut state = self.lock();
-            state
-                .history
-                .find(id)
-                .map(|place| state.history.slot(place).source.share(py))
-        };
-        shared.map(|shared| shared.record(py)).transpose()
+    fn find(&self, operation_id: &Bound<'_, PyString>) -> PyResult<Option<Record>> {
+        let py = operation_id.py();
+        let id = Id::of_text(operation_id.to_str()?.as_bytes());
+        let whole = self.state.with(py, |state| {
+            state.history.peek(&id).map(|slot| slot.source.whole(py))
+        });
+        whole.map(|whole| whole.record(py)).transpose()
     }
 
     fn records(&self, py: Python<'_>) -> PyResult<Vec<Record>> {
-        let shared: Vec<_> = self
-            .lock()
-            .history
-            .slots()
-            .iter()
-            .map(|slot| slot.source.share(py))
-            .collect();
-        shared.iter().map(|shared| shared.record(py)).collect()
+        let all = self.wholes(py, |_| true);
+        all.iter().map(|whole| whole.record(py)).collect()
+    }
+
+    fn completions(&self, py: Python<'_>) -> PyResult<Vec<(i64, Py<PyString>)>> {
+        let ended = self.wholes(py, |facts| {
+            facts.kind != Kind::Execution && facts.status.is_terminal()
+        });
+        let mut completions = Vec::with_capacity(ended.len());
+        for whole in &ended {
+            completions.push(whole.completion(py)?);
+        }
+        completions.sort_by(|(ms, id), (other_ms, other_id)| {
+            let text =
+                |id: &Py<PyString>| id.bind(py).to_str().map_or(String::new(), str::to_owned);
+            ms.cmp(other_ms).then_with(|| text(id).cmp(&text(other_id)))
+        });
+        Ok(completions)
+    }
+
+    #[pyo3(signature = (prefix, first, count, /))]
+    fn statuses<'py>(
+        &self,
+        py: Python<'py>,
+        prefix: Option<&str>,
+        first: u64,
+        count: u64,
+    ) -> Vec<Option<&Bound<'py, PyString>>> {
+        let mut ids = Ids::new(prefix.unwrap_or(""));
+        let found: Vec<Option<Status>> = self.state.with(py, |state| {
+            let positions = (0..count).map(|offset| first.saturating_add(offset));
+            positions
+                .map(|position| Some(state.history.find(&ids.at(position))?.facts.status))
+                .collect()
+        });
+        let words = found.into_iter();
+        words
+            .map(|status| status.map(|status| word_of(py, status)))
+            .collect()
     }
 
     #[getter]
-    fn has_prior_operations(&self) -> bool {
-        self.lock().prior
+    fn has_prior_operations(&self, py: Python<'_>) -> bool {
+        self.state.with(py, |state| state.prior)
     }
 
-    fn __len__(&self) -> usize {
-        self.lock().history.len()
+    #[getter]
+    fn has_pending_operations(&self, py: Python<'_>) -> bool {
+        self.state.with(py, |state| state.pending > 0)
+    }
+
+    fn __len__(&self, py: Python<'_>) -> usize {
+        self.state.with(py, |state| state.history.len())
     }
 
     #[pyo3(signature = (prefix, parent_id, replaying, /))]
@@ -254,75 +314,75 @@ impl Journal {
     #[pyo3(signature = (update, /))]
     fn push(&self, py: Python<'_>, update: Option<Py<PyAny>>) -> PyResult<u64> {
         let Some(object) = update else {
-            return Ok(self.lock().outbox.push(None, false));
+            return Ok(self.state.with(py, |state| state.outbox.push(None, false)));
         };
         let update = update::read(object.bind(py))?;
-        let mut state = self.lock();
-        let State {
-            orphans,
-            history,
-            outbox,
-            ..
-        } = &mut *state;
-        let recorded_parent = |key: u64| {
-            // Only contexts begun in an earlier invocation are asked for here.
-            history
-                .by_key(key)
-                .and_then(|place| history.slot(place).source.parent_key(py))
-        };
-        let parent_id = update.parent_id.as_deref();
-        if !orphans.admit(
-            &update.id,
-            parent_id,
-            update.kind,
-            update.action,
-            recorded_parent,
-        ) {
-            drop(state);
-            return Ok(0);
-        }
-        Ok(outbox.push(Some((object, update.json)), update.kind == Kind::Execution))
+        let id = Id::of_text(&update.id);
+        let parent = update
+            .parent_id
+            .as_deref()
+            .filter(|parent| !parent.is_empty());
+        let parent = parent.map(Id::of_text);
+        let (ticket, refused) = self.state.with(py, |state| {
+            let history = &state.history;
+            let recorded_parent = |context: &Id| history.peek(context)?.source.parent(py);
+            if state
+                .orphans
+                .admit(id, parent, update.kind, update.action, recorded_parent)
+            {
+                let ends_execution = update.kind == Kind::Execution;
+                (
+                    state
+                        .outbox
+                        .push(Some((object, update.json)), ends_execution),
+                    None,
+                )
+            } else {
+                (0, Some(object))
+            }
+        });
+        drop(refused);
+        Ok(ticket)
     }
 
     #[getter]
-    fn queued(&self) -> usize {
-        self.lock().outbox.queued()
+    fn queued(&self, py: Python<'_>) -> usize {
+        self.state.with(py, |state| state.outbox.queued())
     }
 
     #[getter]
-    fn in_flight(&self) -> bool {
-        !self.lock().outbox.in_flight().is_empty()
+    fn in_flight(&self, py: Python<'_>) -> bool {
+        self.state
+            .with(py, |state| !state.outbox.in_flight().is_empty())
     }
 
     #[getter]
-    fn settled(&self) -> u64 {
-        self.lock().outbox.settled()
+    fn settled(&self, py: Python<'_>) -> u64 {
+        self.state.with(py, |state| state.outbox.settled())
     }
 
     #[pyo3(signature = (client_token, /))]
     fn next_request(&self, py: Python<'_>, client_token: &str) -> PyResult<Option<Request>> {
-        let (token, body, updates) = {
-            let mut state = self.lock();
+        let request = self.state.with(py, |state| {
             if !state.outbox.in_flight().is_empty() {
-                return Err(PyRuntimeError::new_err(
-                    "a checkpoint request is in flight already",
-                ));
+                return Err(());
             }
             let token = state.token.clone();
-            let Some(batch) = state.outbox.next_request() else {
-                return Ok(None);
-            };
-            let json = batch
-                .iter()
-                .filter(|entry| entry.update.is_some())
-                .map(|entry| &entry.json[..]);
-            let body = wire::request(&token, client_token, json);
-            let updates = batch
-                .iter()
-                .filter_map(|entry| entry.update.as_ref())
-                .map(|update| update.clone_ref(py));
-            let updates: Vec<_> = updates.collect();
-            (token, body, updates)
+            Ok(state.outbox.next_request().map(|batch| {
+                let sent = batch.iter().filter(|entry| entry.update.is_some());
+                let body = wire::request(&token, client_token, sent.map(|entry| &entry.json[..]));
+                let updates = batch.iter().filter_map(|entry| entry.update.as_ref());
+                let updates: Vec<_> = updates.map(|update| update.clone_ref(py)).collect();
+                (token, body, updates)
+            }))
+        });
+        let Ok(request) = request else {
+            return Err(PyRuntimeError::new_err(
+                "a checkpoint request is in flight already: settle or discard it first",
+            ));
+        };
+        let Some((token, body, updates)) = request else {
+            return Ok(None);
         };
         Ok(Some(Request {
             token: PyString::new(py, &token).unbind(),
@@ -334,99 +394,95 @@ impl Journal {
 
     #[pyo3(signature = (response, /))]
     fn acknowledge(&self, response: &Bound<'_, PyAny>) -> PyResult<Acknowledgement> {
-        let py = response.py();
         if let Ok(raw) = response.cast::<PyBytes>() {
-            let (page, scanned) = scanned(py, raw.as_bytes(), page::acknowledgement)?;
-            let outcome = self.outcome(scanned.token.as_deref());
-            let changed = if outcome == "revoked" {
-                Vec::new()
-            } else {
-                self.merge_raw(py, &page, &scanned)
-            };
-            let next_marker = scanned.next_marker.filter(|_| outcome == "continue");
-            return Ok(Acknowledgement {
-                outcome,
-                next_marker,
-                changed,
-            });
+            self.acknowledge_raw(raw)
+        } else {
+            self.acknowledge_parsed(response)
         }
-        let answer = response
-            .cast::<PyDict>()
-            .map_err(|_| history_error(py, "the answer is neither bytes nor a dict", None, None))?;
-        let outcome = self.outcome(text(answer, "CheckpointToken")?.as_deref());
+    }
+
+    fn settle(&self, py: Python<'_>) -> u64 {
+        let (done, settled) = self
+            .state
+            .with(py, |state| (state.outbox.settle(), state.outbox.settled()));
+        drop(done);
+        settled
+    }
+
+    fn discard(&self, py: Python<'_>) {
+        let dropped = self.state.with(py, |state| state.outbox.discard());
+        drop(dropped);
+    }
+}
+
+impl Journal {
+    fn acknowledge_raw(&self, body: &Bound<'_, PyBytes>) -> PyResult<Acknowledgement> {
+        let py = body.py();
+        let scanned = scanned(body, page::acknowledgement)?;
+        let outcome = self.outcome(py, scanned.token.as_deref());
+        let mut changed = Vec::new();
+        if outcome != "revoked" {
+            self.put_page(body, &scanned);
+            let mut buffer = Vec::new();
+            changed.reserve(scanned.operations.len());
+            for located in &scanned.operations {
+                let raw = located.id_text.of(body.as_bytes()).unwrap_or_default();
+                let text = page::unescape(raw, &mut buffer).unwrap_or_default();
+                changed.push(PyString::new(py, &String::from_utf8_lossy(text)).unbind());
+            }
+        }
+        Ok(Acknowledgement {
+            outcome,
+            next_marker: scanned.next_marker.filter(|_| outcome == "continue"),
+            changed,
+        })
+    }
+
+    fn acknowledge_parsed(&self, response: &Bound<'_, PyAny>) -> PyResult<Acknowledgement> {
+        let py = response.py();
+        let answer = response.cast::<PyMapping>().map_err(|_| {
+            history_error(py, "the answer is neither bytes nor a mapping", None, None)
+        })?;
+        let state = member(answer, intern!(py, "NewExecutionState"))?;
+        let state = state.and_then(|state| state.cast_into::<PyMapping>().ok());
+        let token = text(answer, intern!(py, "CheckpointToken"))?;
+        let outcome = self.outcome(py, token.as_deref());
         let mut acknowledgement = Acknowledgement {
             outcome,
             next_marker: None,
             changed: Vec::new(),
         };
-        let state = answer
-            .get_item("NewExecutionState")?
-            .and_then(|state| state.cast_into::<PyDict>().ok());
         let Some(state) = state.filter(|_| outcome != "revoked") else {
             return Ok(acknowledgement);
         };
-        if let Some(operations) = state
-            .get_item("Operations")?
-            .filter(|value| !value.is_none())
-        {
-            acknowledgement.changed = self.merge_objects(&operations)?;
+        if let Some(operations) = member(&state, intern!(py, "Operations"))? {
+            self.put_objects(&operations)?;
+            for operation in operations.try_iter()? {
+                acknowledgement.changed.extend(id_text(&operation?)?);
+            }
         }
         if outcome == "continue" {
-            acknowledgement.next_marker = text(&state, "NextMarker")?;
+            acknowledgement.next_marker = text(&state, intern!(py, "NextMarker"))?;
         }
         Ok(acknowledgement)
     }
 
-    fn settle(&self) -> u64 {
-        let mut state = self.lock();
-        let done = state.outbox.settle();
-        let settled = state.outbox.settled();
-        drop(state);
-        drop(done);
-        settled
-    }
-
-    fn discard(&self) {
-        let dropped = self.lock().outbox.discard();
-        drop(dropped);
-    }
-
-    fn completions(&self, py: Python<'_>) -> PyResult<Vec<(i64, Py<PyString>)>> {
-        let mut completions = Vec::new();
-        for record in self.records(py)? {
-            if record.is_terminal(py)? && record.operation_type.bind(py).to_str()? != "EXECUTION" {
-                completions.push((
-                    record.end_ms.unwrap_or(0),
-                    record.operation_id.clone_ref(py),
-                ));
-            }
-        }
-        completions.sort_by(|(ms, id), (other_ms, other_id)| {
-            let order = |id: &Py<PyString>| id.bind(py).to_str().unwrap_or_default().to_owned();
-            ms.cmp(other_ms)
-                .then_with(|| order(id).cmp(&order(other_id)))
-        });
-        Ok(completions)
-    }
-}
-
-impl Journal {
     /// Take over the new token, if there is one, and say what its absence means.
-    fn outcome(&self, token: Option<&str>) -> &'static str {
-        let mut state = self.lock();
-        if let Some(token) = token {
-            token.clone_into(&mut state.token);
-            return "continue";
-        }
-        if state
-            .outbox
-            .in_flight()
-            .iter()
-            .any(|entry| entry.ends_execution)
-        {
-            "completed"
-        } else {
-            "revoked"
-        }
+    fn outcome(&self, py: Python<'_>, token: Option<&str>) -> &'static str {
+        self.state.with(py, |state| {
+            if let Some(token) = token {
+                token.clone_into(&mut state.token);
+                "continue"
+            } else if state
+                .outbox
+                .in_flight()
+                .iter()
+                .any(|entry| entry.ends_execution)
+            {
+                "completed"
+            } else {
+                "revoked"
+            }
+        })
     }
 }

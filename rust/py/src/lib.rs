@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 mod arithmetic;
 mod codec;
 mod errors;
+mod held;
 mod journal;
 mod record;
 mod scope;
@@ -34,6 +35,7 @@ mod _core {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::held::require_lock(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         module.add("MISS", crate::scope::miss(module.py())?)
     }

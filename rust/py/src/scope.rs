@@ -3,17 +3,18 @@
 //! The lane answers an operation from its SUCCEEDED record: next id, lookup, identity, decoding, and the value. Whatever
 //! is not that simple answers `MISS`, and nothing has changed then.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use durable_core::ids::Ids;
+use durable_core::ids::{Id, Ids};
+use durable_core::page::unescape;
 use durable_core::status::{Kind, Status, SubType};
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyString;
 
 use crate::codec;
-use crate::journal::Journal;
-use crate::source::{Payload, unescaped};
+use crate::held::Held;
+use crate::journal::{self, Journal};
+use crate::source::{Payload, Wanted};
 
 /// The answer of the replay lane when it has no finished result.
 #[pyclass(frozen, name = "_Miss", module = "durable_execution_sdk._core")]
@@ -44,7 +45,15 @@ struct State {
 pub struct Scope {
     journal: Py<Journal>,
     parent_id: Option<Py<PyString>>,
-    state: Mutex<State>,
+    state: Held<State>,
+}
+
+/// What the code attempts.
+#[derive(Clone, Copy)]
+struct Attempted {
+    kind: Kind,
+    sub_type: SubType,
+    form: Form,
 }
 
 /// How a recorded payload is read.
@@ -70,91 +79,92 @@ impl Scope {
         Self {
             journal,
             parent_id,
-            state: Mutex::new(state),
+            state: Held::new(state),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn replay(
-        &self,
-        py: Python<'_>,
-        (kind, sub_type, form): (Kind, SubType, Form),
-        name: Option<&Bound<'_, PyString>>,
-    ) -> PyResult<Py<PyAny>> {
-        match self.recorded(py, kind, sub_type, name) {
-            Some((position, payload)) => {
-                if let Some(value) = decode(py, &payload, form)? {
-                    if self.advance(position) {
-                        return Ok(value);
-                    }
+    /// The lane: the value at the next position, or `MISS`.
+    #[inline]
+    fn replay(&self, attempted: Attempted, name: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let py = name.py();
+        let (position, id) = self.state.with(py, |state| {
+            let position = state.position + 1;
+            (position, state.ids.at(position))
+        });
+        if let Some(payload) = self.recorded(&id, attempted, name) {
+            if let Some(value) = decode(py, &payload, attempted.form)? {
+                if self.advance(py, position) {
+                    return Ok(value);
                 }
-                Ok(miss(py)?.clone_ref(py).into_any())
             }
-            None => Ok(miss(py)?.clone_ref(py).into_any()),
         }
+        missed(py)
     }
 
-    /// The payload of the next operation, if it is finished and the one that the code attempts.
-    fn recorded(
-        &self,
-        py: Python<'_>,
-        kind: Kind,
-        sub_type: SubType,
-        name: Option<&Bound<'_, PyString>>,
-    ) -> Option<(u64, Payload)> {
-        let mut scope = self.lock();
-        let position = scope.position + 1;
-        let id = scope.ids.at(position);
-        let mut journal = self.journal.get().lock();
-        let place = journal.history.next(&id)?;
-        let slot = journal.history.slot(place);
-        let facts = slot.facts;
-        let finished =
-            facts.status == Status::Succeeded && !facts.replay_children && !facts.irregular;
-        if !finished || facts.kind != kind || facts.sub_type != sub_type {
-            return None;
-        }
-        slot.source
-            .agrees(py, name, self.parent_id.as_ref())
-            .then(|| (position, slot.source.payload(py)))
+    /// The payload of an operation, if it is finished and the one that the code attempts.
+    #[inline]
+    fn recorded(&self, id: &Id, attempted: Attempted, name: &Bound<'_, PyAny>) -> Option<Payload> {
+        let py = name.py();
+        // Read before the history is reached: text that is none raises, which may run Python code.
+        let wanted = Wanted::read(name, self.parent_id.as_ref())?;
+        self.journal.get().state.with(py, |journal| {
+            let slot = journal.history.find(id)?;
+            let facts = slot.facts;
+            let finished =
+                facts.status == Status::Succeeded && !facts.replay_children && !facts.irregular;
+            let same = facts.kind == attempted.kind && facts.sub_type == attempted.sub_type;
+            (finished && same && slot.source.agrees(py, &wanted)).then(|| slot.source.payload(py))
+        })
     }
 
     /// Take the position, unless another thread was faster; leave replay if nothing is recorded after it.
-    fn advance(&self, position: u64) -> bool {
-        let mut scope = self.lock();
-        if scope.position + 1 != position {
-            return false;
-        }
-        scope.position = position;
-        if scope.replaying {
-            let next = scope.ids.at(position + 1);
-            scope.replaying = self.journal.get().lock().history.is_next(&next);
-        }
-        true
+    #[inline]
+    fn advance(&self, py: Python<'_>, position: u64) -> bool {
+        self.state.with(py, |state| {
+            if state.position + 1 != position {
+                return false;
+            }
+            state.position = position;
+            if state.replaying {
+                state.replaying = self.status(py, &state.ids.at(position + 1)).is_some();
+            }
+            true
+        })
+    }
+
+    #[inline]
+    fn status(&self, py: Python<'_>, id: &Id) -> Option<Status> {
+        let status = |journal: &mut journal::State| Some(journal.history.peek(id)?.facts.status);
+        self.journal.get().state.with(py, status)
     }
 }
 
+fn missed(py: Python<'_>) -> PyResult<Py<PyAny>> {
+    Ok(miss(py)?.clone_ref(py).into_any())
+}
+
+/// The value of a payload; None where the slow path is to read it again and to raise what there is to be raised.
+#[inline]
 fn decode(py: Python<'_>, payload: &Payload, form: Form) -> PyResult<Option<Py<PyAny>>> {
-    if form == Form::Nothing {
-        return Ok(Some(py.None()));
-    }
     let read = |text: &[u8]| match form {
         Form::Json => codec::decode_json_bytes(py, text),
         _ => codec::decode_bytes(py, text),
     };
     let value = match payload {
+        _ if form == Form::Nothing => return Ok(Some(py.None())),
         Payload::Absent => return Ok(Some(py.None())),
         Payload::Text(text) => match text.bind(py).to_str() {
             Ok(plain) => read(plain.as_bytes()),
             Err(_) => return Ok(None),
         },
         Payload::Escaped(page, span) => {
-            let mut buffer = BUFFER.take();
-            let value = unescaped(page, *span, &mut buffer).map(read);
-            BUFFER.set(buffer);
+            // Taken, because reading may run Python code that comes here again.
+            let mut buffer = BUFFER.with(py, std::mem::take);
+            let raw = span.of(page.as_bytes(py)).unwrap_or_default();
+            let value = unescape(raw, &mut buffer).map(read);
+            if buffer.capacity() <= KEPT_BYTES {
+                BUFFER.with(py, |kept| *kept = buffer);
+            }
             match value {
                 Some(value) => value,
                 None => return Ok(None),
@@ -163,21 +173,48 @@ fn decode(py: Python<'_>, payload: &Payload, form: Form) -> PyResult<Option<Py<P
     };
     match value {
         Ok(value) => Ok(Some(value.unbind())),
-        // The slow path reads it again and raises what is to be raised, with the operation's name.
-        Err(error) if error.is_instance_of::<pyo3::exceptions::PyException>(py) => Ok(None),
+        Err(error) if error.is_instance_of::<PyException>(py) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-thread_local! {
-    static BUFFER: std::cell::Cell<Vec<u8>> = const { std::cell::Cell::new(Vec::new()) };
-}
+/// Where the escapes of payloads are undone.
+static BUFFER: Held<Vec<u8>> = Held::new(Vec::new());
+
+/// A buffer that grew beyond this is not kept.
+const KEPT_BYTES: usize = 1 << 18;
+
+const STEP: Attempted = Attempted {
+    kind: Kind::Step,
+    sub_type: SubType::Step,
+    form: Form::Tagged,
+};
+const CONDITION: Attempted = Attempted {
+    sub_type: SubType::WaitForCondition,
+    ..STEP
+};
+const WAIT: Attempted = Attempted {
+    kind: Kind::Wait,
+    sub_type: SubType::Wait,
+    form: Form::Nothing,
+};
+const CHILD: Attempted = Attempted {
+    kind: Kind::Context,
+    sub_type: SubType::RunInChildContext,
+    form: Form::Tagged,
+};
+const INVOKE: Attempted = Attempted {
+    kind: Kind::ChainedInvoke,
+    sub_type: SubType::ChainedInvoke,
+    form: Form::Json,
+};
 
 #[pymethods]
 impl Scope {
     #[getter]
-    fn prefix(&self) -> Option<String> {
-        Some(self.lock().ids.prefix().to_owned()).filter(|prefix| !prefix.is_empty())
+    fn prefix(&self, py: Python<'_>) -> Option<String> {
+        let prefix = self.state.with(py, |state| state.ids.prefix().to_owned());
+        Some(prefix).filter(|prefix| !prefix.is_empty())
     }
 
     #[getter]
@@ -186,103 +223,88 @@ impl Scope {
     }
 
     #[getter]
-    fn position(&self) -> u64 {
-        self.lock().position
+    fn position(&self, py: Python<'_>) -> u64 {
+        self.state.with(py, |state| state.position)
     }
 
     #[getter]
-    fn replaying(&self) -> bool {
-        self.lock().replaying
+    fn replaying(&self, py: Python<'_>) -> bool {
+        self.state.with(py, |state| state.replaying)
     }
 
     #[pyo3(signature = (name, /))]
-    fn replay_step(
-        &self,
-        py: Python<'_>,
-        name: Option<&Bound<'_, PyString>>,
-    ) -> PyResult<Py<PyAny>> {
-        self.replay(py, (Kind::Step, SubType::Step, Form::Tagged), name)
+    fn replay_step(&self, name: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.replay(STEP, name)
     }
 
     #[pyo3(signature = (name, /))]
-    fn replay_condition(
-        &self,
-        py: Python<'_>,
-        name: Option<&Bound<'_, PyString>>,
-    ) -> PyResult<Py<PyAny>> {
-        self.replay(
-            py,
-            (Kind::Step, SubType::WaitForCondition, Form::Tagged),
-            name,
-        )
+    fn replay_condition(&self, name: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.replay(CONDITION, name)
     }
 
     #[pyo3(signature = (name, /))]
-    fn replay_wait(
-        &self,
-        py: Python<'_>,
-        name: Option<&Bound<'_, PyString>>,
-    ) -> PyResult<Py<PyAny>> {
-        self.replay(py, (Kind::Wait, SubType::Wait, Form::Nothing), name)
+    fn replay_wait(&self, name: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.replay(WAIT, name)
     }
 
     #[pyo3(signature = (name, /))]
-    fn replay_child(
-        &self,
-        py: Python<'_>,
-        name: Option<&Bound<'_, PyString>>,
-    ) -> PyResult<Py<PyAny>> {
-        self.replay(
-            py,
-            (Kind::Context, SubType::RunInChildContext, Form::Tagged),
-            name,
-        )
+    fn replay_child(&self, name: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.replay(CHILD, name)
     }
 
     #[pyo3(signature = (name, /))]
-    fn replay_invoke(
+    fn replay_invoke(&self, name: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.replay(INVOKE, name)
+    }
+
+    #[pyo3(signature = (index, sub_type, name, /))]
+    fn replay_branch(
         &self,
-        py: Python<'_>,
-        name: Option<&Bound<'_, PyString>>,
+        index: u64,
+        sub_type: &str,
+        name: &Bound<'_, PyAny>,
     ) -> PyResult<Py<PyAny>> {
-        self.replay(
-            py,
-            (Kind::ChainedInvoke, SubType::ChainedInvoke, Form::Json),
-            name,
-        )
+        let py = name.py();
+        let sub_type @ (SubType::MapIteration | SubType::ParallelBranch) =
+            SubType::parse(sub_type.as_bytes())
+        else {
+            return missed(py);
+        };
+        let branch = Attempted { sub_type, ..CHILD };
+        let id = self.state.with(py, |state| state.ids.at(index));
+        match self.recorded(&id, branch, name) {
+            Some(payload) => match decode(py, &payload, branch.form)? {
+                Some(value) => Ok(value),
+                None => missed(py),
+            },
+            _ => missed(py),
+        }
     }
 
     #[pyo3(signature = (operation_type, /))]
-    fn begin(&self, operation_type: &str) -> String {
-        let mut scope = self.lock();
-        scope.position += 1;
-        let position = scope.position;
-        let id = scope.ids.at(position);
-        let mut journal = self.journal.get().lock();
-        let status = journal
-            .history
-            .find(&id.hex)
-            .map(|place| journal.history.slot(place).facts.status);
-        if status.is_none_or(|status| operation_type == "STEP" && !status.is_terminal()) {
-            scope.replaying = false;
-        }
-        id.as_str().to_owned()
+    fn begin<'py>(&self, py: Python<'py>, operation_type: &str) -> Bound<'py, PyString> {
+        let id = self.state.with(py, |state| {
+            state.position += 1;
+            let id = state.ids.at(state.position);
+            let status = self.status(py, &id);
+            if status.is_none_or(|status| operation_type == "STEP" && !status.is_terminal()) {
+                state.replaying = false;
+            }
+            id
+        });
+        PyString::new(py, std::str::from_utf8(&id.hex()).unwrap_or_default())
     }
 
     #[pyo3(signature = (operation_id, /))]
-    fn end(&self, operation_id: &str) {
-        let mut scope = self.lock();
-        if !scope.replaying {
-            return;
-        }
-        let next = scope.position + 1;
-        let next = scope.ids.at(next);
-        let mut journal = self.journal.get().lock();
-        let found = journal.history.find(operation_id.as_bytes());
-        let open =
-            found.is_some_and(|place| !journal.history.slot(place).facts.status.is_terminal());
-        if open || journal.history.find(&next.hex).is_none() {
-            scope.replaying = false;
-        }
+    fn end(&self, py: Python<'_>, operation_id: &str) {
+        self.state.with(py, |state| {
+            if !state.replaying {
+                return;
+            }
+            let next = state.ids.at(state.position + 1);
+            let status = self.status(py, &Id::of_text(operation_id.as_bytes()));
+            let open = status.is_some_and(|status| !status.is_terminal());
+            state.replaying = !open && self.status(py, &next).is_some();
+        });
     }
 }

@@ -1,17 +1,19 @@
 //! Where the records of a history come from: objects of the event, and slices of raw pages.
 
-use std::sync::Arc;
-
-use durable_core::history::{Facts, Source};
-use durable_core::page::{Located, Span, unescape};
+use durable_core::history::Facts;
+use durable_core::ids::Id;
+use durable_core::page::{self, Located, Span};
 use durable_core::status::{Kind, Status, SubType};
 use pyo3::exceptions::PyValueError;
+use pyo3::ffi::PyObject;
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyBytes, PyDict, PyMapping, PyString};
 
+use crate::codec;
 use crate::errors::history_error;
 use crate::record::Record;
-use crate::timestamps::Unit;
+use crate::timestamps::{Unit, milliseconds};
 
 /// A record that is kept as it came.
 pub enum Origin {
@@ -24,7 +26,6 @@ pub enum Origin {
 /// A record given as a Python object. The strings are held apart, so that no later change of the object is seen.
 pub struct Object {
     whole: Py<PyDict>,
-    id: Py<PyString>,
     name: Option<Py<PyString>>,
     parent_id: Option<Py<PyString>>,
     result: Option<Py<PyString>>,
@@ -32,246 +33,337 @@ pub struct Object {
 
 /// A record in a raw page.
 pub struct Raw {
-    page: Arc<[u8]>,
+    page: Py<PyBytes>,
     whole: Span,
-    id: Span,
     name: Span,
+    name_escaped: bool,
     parent_id: Span,
     result: Span,
 }
 
-/// A recorded result, cheap to carry away from the lock that guards the history.
+/// A recorded result, taken out of the history.
 pub enum Payload {
     /// None recorded.
     Absent,
     /// Text that is a Python string.
     Text(Py<PyString>),
     /// A JSON string in a page, escapes not undone.
-    Escaped(Arc<[u8]>, Span),
+    Escaped(Py<PyBytes>, Span),
 }
 
-/// The bytes of a Python string that is plain text. Allocates at most once per string and runs no Python code.
-fn bytes_of<'a>(py: Python<'a>, text: &'a Py<PyString>) -> &'a [u8] {
-    text.bind(py).to_str().map_or(b"\xFF", str::as_bytes)
+/// The bytes of a string, unless it holds lone surrogates.
+#[inline]
+fn bytes_of<'a>(text: &'a Bound<'_, PyString>) -> Option<&'a [u8]> {
+    text.to_str().map(str::as_bytes).ok()
 }
 
-fn same(
-    py: Python<'_>,
-    recorded: Option<&Py<PyString>>,
-    wanted: Option<&Bound<'_, PyString>>,
-) -> bool {
-    match (recorded, wanted) {
-        (Some(recorded), Some(wanted)) => {
-            recorded.is(wanted) || bytes_of(py, recorded) == bound_bytes(wanted)
-        }
-        (None, None) => true,
-        (Some(recorded), None) => bytes_of(py, recorded).is_empty(),
-        (None, Some(wanted)) => bound_bytes(wanted).is_empty(),
-    }
+/// The bytes of a string that was found to have some when it came. Nothing and an empty text are the same. Runs no Python
+/// code: what an earlier conversion made is kept in the string.
+#[inline]
+fn known_bytes<'a>(py: Python<'a>, text: Option<&'a Py<PyString>>) -> &'a [u8] {
+    text.and_then(|text| bytes_of(text.bind(py)))
+        .unwrap_or_default()
 }
 
-fn bound_bytes<'a>(text: &'a Bound<'_, PyString>) -> &'a [u8] {
-    text.to_str().map_or(b"\xFF", str::as_bytes)
+/// What the code attempts, to be compared with a record.
+pub struct Wanted<'a> {
+    name_object: *mut PyObject,
+    name: &'a [u8],
+    parent_id: &'a [u8],
 }
 
-impl Source for Origin {
-    fn has_id(&self, id: &[u8]) -> bool {
-        match self {
-            // Every caller of the history is attached to the interpreter.
-            Self::Object(object) => {
-                Python::try_attach(|py| bytes_of(py, &object.id) == id).unwrap_or(false)
-            }
-            Self::Raw(raw) => raw.id.of(&raw.page) == Some(id),
-        }
-    }
-}
-
-impl Origin {
-    /// Whether name and parent are the wanted ones; nothing and an empty text are the same.
-    pub fn agrees(
-        &self,
-        py: Python<'_>,
-        name: Option<&Bound<'_, PyString>>,
-        parent_id: Option<&Py<PyString>>,
-    ) -> bool {
-        match self {
-            Self::Object(object) => {
-                same(py, object.name.as_ref(), name)
-                    && same(
-                        py,
-                        object.parent_id.as_ref(),
-                        parent_id.map(|parent| parent.bind(py)),
-                    )
-            }
-            Self::Raw(raw) => {
-                raw.name.of(&raw.page).unwrap_or_default() == name.map_or(&b""[..], bound_bytes)
-                    && raw.parent_id.of(&raw.page).unwrap_or_default()
-                        == parent_id.map_or(&b""[..], |parent| bytes_of(py, parent))
-            }
-        }
-    }
-
-    /// The recorded result.
-    pub fn payload(&self, py: Python<'_>) -> Payload {
-        match self {
-            Self::Object(object) => object
-                .result
-                .as_ref()
-                .map_or(Payload::Absent, |text| Payload::Text(text.clone_ref(py))),
-            Self::Raw(raw) if raw.result == Span::ABSENT => Payload::Absent,
-            Self::Raw(raw) => Payload::Escaped(Arc::clone(&raw.page), raw.result),
-        }
-    }
-
-    /// The map key of the context that the operation lies in.
-    pub fn parent_key(&self, py: Python<'_>) -> Option<u64> {
-        let parent = match self {
-            Self::Object(object) => bytes_of(py, object.parent_id.as_ref()?),
-            Self::Raw(raw) => raw.parent_id.of(&raw.page)?,
+impl<'a> Wanted<'a> {
+    /// None if a text is none, or cannot have been recorded.
+    #[inline]
+    pub fn read(name: &'a Bound<'_, PyAny>, parent_id: Option<&'a Py<PyString>>) -> Option<Self> {
+        let text = if name.is_none() {
+            b""
+        } else {
+            bytes_of(name.cast::<PyString>().ok()?)?
         };
-        (!parent.is_empty()).then(|| durable_core::ids::key_of(parent))
-    }
-
-    /// A second handle on the same record, cheap to carry away from the lock that guards the history.
-    pub fn share(&self, py: Python<'_>) -> Shared {
-        match self {
-            Self::Object(object) => Shared::Object(object.whole.clone_ref(py)),
-            Self::Raw(raw) => Shared::Raw(Arc::clone(&raw.page), raw.whole),
-        }
-    }
-
-    /// Keep a slice of a page.
-    pub fn raw(page: &Arc<[u8]>, located: &Located) -> Self {
-        Self::Raw(Raw {
-            page: Arc::clone(page),
-            whole: located.whole,
-            id: located.id,
-            name: located.name,
-            parent_id: located.parent_id,
-            result: located.result,
+        Some(Self {
+            name_object: name.as_ptr(),
+            name: text,
+            parent_id: match parent_id {
+                Some(parent_id) => bytes_of(parent_id.bind(name.py()))?,
+                None => b"",
+            },
         })
     }
 }
 
-/// A record outside the lock, to be read in full.
-pub enum Shared {
-    /// A dictionary.
-    Object(Py<PyDict>),
-    /// A slice of a page.
-    Raw(Arc<[u8]>, Span),
-}
+impl Origin {
+    /// Keep a slice of a page.
+    pub fn raw(page: &Bound<'_, PyBytes>, located: &Located) -> Self {
+        Self::Raw(Raw {
+            page: page.clone().unbind(),
+            whole: located.whole,
+            name: located.name,
+            name_escaped: located.name_escaped,
+            parent_id: located.parent_id,
+            result: located.result,
+        })
+    }
 
-impl Shared {
-    /// Read everything.
-    pub fn record(&self, py: Python<'_>) -> PyResult<Record> {
+    /// Whether name and parent are the wanted ones; nothing and an empty text are the same. Runs no Python code.
+    #[inline]
+    pub fn agrees(&self, py: Python<'_>, wanted: &Wanted<'_>) -> bool {
         match self {
-            Self::Object(object) => Record::from_wire(object.bind(py), Unit::Milliseconds),
-            Self::Raw(page, whole) => {
-                let text = whole.of(page).unwrap_or_default();
-                let parsed = crate::codec::decode_json_bytes(py, text)?;
-                Record::from_wire(&parsed, Unit::Seconds)
+            Self::Object(object) => {
+                let name = object.name.as_ref();
+                (name.is_some_and(|name| name.as_ptr() == wanted.name_object)
+                    || known_bytes(py, name) == wanted.name)
+                    && known_bytes(py, object.parent_id.as_ref()) == wanted.parent_id
             }
+            Self::Raw(raw) => {
+                let page = raw.page.as_bytes(py);
+                let name = raw.name.of(page).unwrap_or_default();
+                let same_name = if raw.name_escaped {
+                    page::unescape(name, &mut Vec::new()) == Some(wanted.name)
+                } else {
+                    name == wanted.name
+                };
+                same_name && raw.parent_id.of(page).unwrap_or_default() == wanted.parent_id
+            }
+        }
+    }
+
+    /// The recorded result. Runs no Python code.
+    #[inline]
+    pub fn payload(&self, py: Python<'_>) -> Payload {
+        match self {
+            Self::Object(object) => match &object.result {
+                Some(text) => Payload::Text(text.clone_ref(py)),
+                None => Payload::Absent,
+            },
+            Self::Raw(raw) if raw.result == Span::ABSENT => Payload::Absent,
+            Self::Raw(raw) => Payload::Escaped(raw.page.clone_ref(py), raw.result),
+        }
+    }
+
+    /// The id of the context that the operation lies in. Runs no Python code.
+    pub fn parent(&self, py: Python<'_>) -> Option<Id> {
+        let parent = match self {
+            Self::Object(object) => known_bytes(py, object.parent_id.as_ref()),
+            Self::Raw(raw) => raw.parent_id.of(raw.page.as_bytes(py))?,
+        };
+        (!parent.is_empty()).then(|| Id::of_text(parent))
+    }
+
+    /// The whole record, taken out of the history to be read. Runs no Python code.
+    pub fn whole(&self, py: Python<'_>) -> Whole {
+        match self {
+            Self::Object(object) => Whole::Object(object.whole.clone_ref(py)),
+            Self::Raw(raw) => Whole::Raw(raw.page.clone_ref(py), raw.whole),
         }
     }
 }
 
-/// Undo the escapes of a payload into a buffer.
-pub fn unescaped<'a>(page: &[u8], span: Span, buffer: &'a mut Vec<u8>) -> Option<&'a [u8]> {
-    unescape(span.of(page)?, buffer).then_some(buffer)
+/// A record outside the history.
+pub enum Whole {
+    /// A dictionary.
+    Object(Py<PyDict>),
+    /// A slice of a page.
+    Raw(Py<PyBytes>, Span),
 }
 
-/// Look at an operation that is a Python object: the facts that replay needs, and what to keep of it.
-pub fn read_object(operation: &Bound<'_, PyAny>) -> PyResult<(Facts, Origin)> {
-    let py = operation.py();
-    let whole = operation
-        .cast::<PyDict>()
-        .map_err(|_| history_error(py, "an operation is an object", None, None))?;
-    let mut texts: [Option<Bound<'_, PyString>>; 6] = Default::default();
-    let [id, kind, status, sub_type, name, parent_id] = &mut texts;
-    let mut result = None;
-    let mut replay_children = false;
-    let mut irregular = false;
-    for (member, value) in whole.iter() {
-        let member = member.cast::<PyString>()?;
-        let place = match member.to_str()?.as_bytes() {
-            b"Id" => &mut *id,
-            b"Type" => &mut *kind,
-            b"Status" => &mut *status,
-            b"SubType" => &mut *sub_type,
-            b"Name" => &mut *name,
-            b"ParentId" => &mut *parent_id,
-            word if word.ends_with(b"Details") => {
-                if let Ok(details) = value.cast::<PyDict>() {
-                    for (member, value) in details.iter() {
-                        match member.cast::<PyString>()?.to_str()?.as_bytes() {
-                            b"Result" if !value.is_none() => {
-                                irregular |= result.is_some();
-                                match value.cast_into::<PyString>() {
-                                    Ok(text) => result = Some(text.unbind()),
-                                    Err(_) => irregular = true,
-                                }
-                            }
-                            b"ReplayChildren" => replay_children = value.is_truthy()?,
-                            _ => {}
-                        }
+impl Whole {
+    /// Read everything.
+    pub fn record(&self, py: Python<'_>) -> PyResult<Record> {
+        match self {
+            Self::Object(object) => Record::from_wire(object.bind(py), Unit::Milliseconds),
+            Self::Raw(page, span) => {
+                let text = span.of(page.as_bytes(py)).unwrap_or_default();
+                Record::from_wire(&codec::decode_json_bytes(py, text)?, Unit::Seconds)
+            }
+        }
+    }
+
+    /// One member alone, if there is such a one.
+    fn member<'py>(
+        &self,
+        name: &Bound<'py, PyString>,
+    ) -> PyResult<Option<(Bound<'py, PyAny>, Unit)>> {
+        let py = name.py();
+        match self {
+            Self::Object(object) => {
+                let value = object.bind(py).get_item(name)?;
+                Ok(value.map(|value| (value, Unit::Milliseconds)))
+            }
+            Self::Raw(page, span) => {
+                let text = span.of(page.as_bytes(py)).unwrap_or_default();
+                let value = page::member(text, name.to_str()?);
+                let value = value
+                    .map(|text| codec::decode_json_bytes(py, text))
+                    .transpose()?;
+                Ok(value.map(|value| (value, Unit::Seconds)))
+            }
+        }
+    }
+
+    /// The id, and when the operation ended (0 if that is not known).
+    pub fn completion(&self, py: Python<'_>) -> PyResult<(i64, Py<PyString>)> {
+        let id = self.member(intern!(py, "Id"))?.map(|(id, _)| id);
+        let id = id.and_then(|id| id.cast_into::<PyString>().ok());
+        let ended = self.member(intern!(py, "EndTimestamp"))?;
+        let ended_ms = ended.and_then(|(moment, unit)| milliseconds(&moment, unit));
+        match id {
+            Some(id) => Ok((ended_ms.unwrap_or(0), id.unbind())),
+            None => Err(history_error(
+                py,
+                "an operation has lost its Id",
+                None,
+                Some("Id"),
+            )),
+        }
+    }
+}
+
+/// What the index needs of an operation that is a Python object, in the order of its members.
+#[derive(Default)]
+struct Members<'py> {
+    id: Option<Bound<'py, PyString>>,
+    kind: Option<Bound<'py, PyString>>,
+    status: Option<Bound<'py, PyString>>,
+    sub_type: Option<Bound<'py, PyString>>,
+    name: Option<Bound<'py, PyString>>,
+    parent_id: Option<Bound<'py, PyString>>,
+    result: Option<Bound<'py, PyString>>,
+    replay_children: bool,
+    irregular: bool,
+}
+
+impl<'py> Members<'py> {
+    fn read(&mut self, operation: &Bound<'py, PyDict>) -> PyResult<()> {
+        for (member, value) in operation.iter() {
+            let Ok(member) = member.cast::<PyString>() else {
+                continue;
+            };
+            let Some(word) = bytes_of(member) else {
+                continue;
+            };
+            let place = match word {
+                b"Id" => &mut self.id,
+                b"Type" => &mut self.kind,
+                b"Status" => &mut self.status,
+                b"SubType" => &mut self.sub_type,
+                b"Name" => &mut self.name,
+                b"ParentId" => &mut self.parent_id,
+                word if word.ends_with(b"Details") => {
+                    if let Ok(details) = value.cast::<PyDict>() {
+                        self.read_details(details)?;
+                    } else {
+                        self.irregular |= !value.is_none();
+                    }
+                    continue;
+                }
+                _ => continue,
+            };
+            // boto3 and the event give strings; enums are read by the complete reader as far as it can.
+            match value.cast_into::<PyString>() {
+                Ok(text) if bytes_of(&text).is_some() => *place = Some(text),
+                Ok(_) => self.irregular = true,
+                Err(error) => self.irregular |= !error.into_inner().is_none(),
+            }
+        }
+        Ok(())
+    }
+
+    fn read_details(&mut self, details: &Bound<'py, PyDict>) -> PyResult<()> {
+        for (member, value) in details.iter() {
+            let Ok(member) = member.cast::<PyString>() else {
+                continue;
+            };
+            match bytes_of(member).unwrap_or_default() {
+                b"Result" if !value.is_none() => {
+                    self.irregular |= self.result.is_some();
+                    match value.cast_into::<PyString>() {
+                        Ok(text) => self.result = Some(text),
+                        Err(_) => self.irregular = true,
                     }
                 }
-                continue;
+                b"ReplayChildren" => self.replay_children = value.is_truthy()?,
+                _ => {}
             }
-            _ => continue,
-        };
-        *place = value.cast_into::<PyString>().ok();
+        }
+        Ok(())
     }
-    let text = |text: &Option<Bound<'_, PyString>>| text.as_ref().map(ToString::to_string);
-    let Some(id) = id.take().filter(|id| !id.is_empty().unwrap_or(true)) else {
-        return Err(history_error(
-            py,
-            "an operation has no Id",
-            None,
-            Some("Id"),
-        ));
+
+    #[cold]
+    fn refuse(&self, py: Python<'py>, field: &str) -> PyErr {
+        let text = |text: &Option<Bound<'_, PyString>>| text.as_ref().map(ToString::to_string);
+        let word = if field == "Type" {
+            &self.kind
+        } else {
+            &self.status
+        };
+        let id = text(&self.id).unwrap_or_default();
+        match text(word) {
+            None => history_error(
+                py,
+                &format!("an operation has no {field}"),
+                Some(&id),
+                Some(field),
+            ),
+            Some(word) => PyValueError::new_err(format!(
+                "{word:?} is no {field} that this SDK knows (operation {id})"
+            )),
+        }
+    }
+}
+
+/// The bytes of a text that may be absent.
+fn word<'a>(text: Option<&'a Bound<'_, PyString>>) -> &'a [u8] {
+    text.and_then(bytes_of).unwrap_or_default()
+}
+
+/// Look at an operation that is a Python object: its id, the facts that replay needs, and what to keep of it.
+pub fn read_object(operation: &Bound<'_, PyAny>) -> PyResult<(Id, Facts, Origin)> {
+    let py = operation.py();
+    let converted;
+    let whole = if let Ok(whole) = operation.cast::<PyDict>() {
+        whole
+    } else if operation.cast::<PyMapping>().is_ok() {
+        converted = py
+            .get_type::<PyDict>()
+            .call1((operation,))?
+            .cast_into::<PyDict>()?;
+        &converted
+    } else {
+        return Err(history_error(py, "an operation is an object", None, None));
     };
-    let unknown = |field: &str, word: Option<String>| match word {
-        None => history_error(
-            py,
-            &format!("an operation has no {field}"),
-            Some(&id.to_string()),
-            Some(field),
-        ),
-        Some(word) => PyValueError::new_err(format!(
-            "{word:?} is no {field} that this SDK knows (operation {id})"
-        )),
-    };
-    let word = |text: &Option<Bound<'_, PyString>>| -> PyResult<Vec<u8>> {
-        Ok(text
-            .as_ref()
-            .map(|text| text.to_str())
-            .transpose()?
-            .unwrap_or_default()
-            .as_bytes()
-            .to_vec())
+    let mut members = Members::default();
+    members.read(whole)?;
+    let id = match &members.id {
+        Some(id) if !word(Some(id)).is_empty() => Id::of_text(word(Some(id))),
+        _ => {
+            return Err(history_error(
+                py,
+                "an operation has no Id",
+                None,
+                Some("Id"),
+            ));
+        }
     };
     let facts = Facts {
-        kind: Kind::parse(&word(kind)?).ok_or_else(|| unknown("Type", text(kind)))?,
-        status: Status::parse(&word(status)?).ok_or_else(|| unknown("Status", text(status)))?,
-        sub_type: SubType::parse(&word(sub_type)?),
-        replay_children,
-        irregular,
+        kind: Kind::parse(word(members.kind.as_ref())).ok_or_else(|| members.refuse(py, "Type"))?,
+        status: Status::parse(word(members.status.as_ref()))
+            .ok_or_else(|| members.refuse(py, "Status"))?,
+        sub_type: SubType::parse(word(members.sub_type.as_ref())),
+        replay_children: members.replay_children,
+        irregular: members.irregular,
     };
     let object = Object {
         whole: whole.clone().unbind(),
-        id: id.unbind(),
-        name: name.take().map(Bound::unbind),
-        parent_id: parent_id.take().map(Bound::unbind),
-        result,
+        name: members.name.map(Bound::unbind),
+        parent_id: members.parent_id.map(Bound::unbind),
+        result: members.result.map(Bound::unbind),
     };
-    Ok((facts, Origin::Object(object)))
+    Ok((id, facts, Origin::Object(object)))
 }
 
-/// The id of an operation that was just read, for the index.
-pub fn id_of<'a>(py: Python<'a>, origin: &'a Origin) -> &'a [u8] {
-    match origin {
-        Origin::Object(object) => bytes_of(py, &object.id),
-        Origin::Raw(raw) => raw.id.of(&raw.page).unwrap_or_default(),
-    }
+/// The text of an operation's id, of whatever form.
+pub fn id_text(operation: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyString>>> {
+    let id = operation.get_item(intern!(operation.py(), "Id"))?;
+    Ok(id.cast_into::<PyString>().ok().map(Bound::unbind))
 }
