@@ -318,6 +318,10 @@ def test_a_closed_engine_wakes_who_waits(watch: Watch) -> None:
     assert not thread.is_alive()
     assert isinstance(errors[0], EngineError)
     engine.close()
+    with pytest.raises(EngineError, match="closed"):
+        engine.list()
+    with pytest.raises(EngineError, match="closed"):
+        engine.run(workflows.greet, {"name": "x"})
 
 
 def test_many_executions_share_the_workers() -> None:

@@ -152,6 +152,7 @@ class SqliteStore:
         self._lock = threading.RLock()
         self._fault = fault_from_environment()
         self._commits = 0
+        self._closed = False
         self.path = None if path is None else Path(path).absolute()
         if self.path is not None:
             _make_private(self.path)
@@ -216,6 +217,7 @@ class SqliteStore:
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         with self._lock:
+            self._check_open()
             self._connection.execute("BEGIN")
             try:
                 yield _SqliteTransaction(self._connection)
@@ -225,6 +227,7 @@ class SqliteStore:
     @contextmanager
     def write(self) -> Iterator[Transaction]:
         with self._lock:
+            self._check_open()
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield _SqliteTransaction(self._connection)
@@ -247,6 +250,8 @@ class SqliteStore:
 
     def changed_elsewhere(self) -> bool:
         with self._lock:
+            if self._closed:
+                return False
             version = self._pragma("data_version")
             changed, self._data_version = version != self._data_version, version
             return changed
@@ -258,7 +263,12 @@ class SqliteStore:
 
     def close(self) -> None:
         with self._lock:
+            self._closed = True
             self._connection.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreError("The engine is closed.")
 
 
 class _SqliteTransaction:
