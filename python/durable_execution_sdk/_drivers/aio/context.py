@@ -110,7 +110,7 @@ class AsyncDurableContext(OperationScope):
         scope = self._caller("ctx.step")
         config = config or _STEP
         if config.serdes is None and not config.sub_type:
-            recorded = self._replayed(scope, scope.core.replay_step, OperationType.STEP, _STEP_TYPE, name)
+            recorded = self._replayed(scope, scope.core.replay_step, name)
             if recorded is not None:
                 return recorded
 
@@ -144,7 +144,7 @@ class AsyncDurableContext(OperationScope):
         """
         seconds = require_seconds(duration)
         scope = self._caller("ctx.wait")
-        recorded = self._replayed(scope, scope.core.replay_wait, OperationType.WAIT, _WAIT_TYPE, name)
+        recorded = self._replayed(scope, scope.core.replay_wait, name)
         if recorded is not None:
             return recorded
         identity, position = self._begin(scope, OperationType.WAIT, _WAIT_TYPE, name)
@@ -183,7 +183,7 @@ class AsyncDurableContext(OperationScope):
         config = config or _CHILD
         scope = self._caller("ctx.run_in_child_context")
         if config.serdes is None and not config.sub_type and not config.is_virtual:
-            recorded = self._replayed(scope, scope.core.replay_child, OperationType.CONTEXT, _CHILD_TYPE, name)
+            recorded = self._replayed(scope, scope.core.replay_child, name)
             if recorded is not None:
                 return recorded
         return self._child(scope, func, name, config, config.sub_type or _CHILD_TYPE, config.error_mapper)
@@ -212,7 +212,7 @@ class AsyncDurableContext(OperationScope):
         scope = self._caller("ctx.invoke")
         settings: InvokeConfig[Any, R] = config or InvokeConfig()
         if settings.serdes_result is None:
-            recorded = self._replayed(scope, scope.core.replay_invoke, OperationType.CHAINED_INVOKE, _INVOKE_TYPE, name)
+            recorded = self._replayed(scope, scope.core.replay_invoke, name)
             if recorded is not None:
                 return recorded
         identity, position = self._begin(scope, OperationType.CHAINED_INVOKE, _INVOKE_TYPE, name)
@@ -334,7 +334,7 @@ class AsyncDurableContext(OperationScope):
         scope = self._caller("ctx.wait_for_condition")
         sub_type = OperationSubType.WAIT_FOR_CONDITION.value
         if config.serdes is None:
-            recorded = self._replayed(scope, scope.core.replay_condition, OperationType.STEP, sub_type, name)
+            recorded = self._replayed(scope, scope.core.replay_condition, name)
             if recorded is not None:
                 return recorded
 
@@ -395,25 +395,15 @@ class AsyncDurableContext(OperationScope):
         return identity, scope.core.position
 
     def _replayed(
-        self,
-        scope: TaskScope,
-        lane: Callable[[str | None], Any],
-        kind: OperationType,
-        sub_type: str,
-        name: str | None,
+        self, scope: TaskScope, lane: Callable[[str | None], Any], name: str | None
     ) -> DurablePromise[Any] | None:
         if self.state.hooks is not None or self.default_serdes is not None:
             return None
         value = lane(name)
         if value is MISS:
             return None
-        core = scope.core
-        operation_id = id_at(core.prefix, core.position)
-        identity = OperationIdentifier(operation_id, sub_type, core.parent_id, name, operation_type=kind)
-        recorded: Recorded[Any] = Recorded(
-            self.run, identity, core.position, self._codec(identity, None, EXTENDED_TYPES_SERDES), value
-        )
-        self.run.start(recorded, self)
+        recorded: Recorded[Any] = Recorded(self.run, id_at(scope.core.prefix, scope.core.position), value)
+        recorded.advance()
         return recorded.promise
 
     def _launch(self, scope: TaskScope, started: Started[T]) -> DurablePromise[T]:

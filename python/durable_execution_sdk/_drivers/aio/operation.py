@@ -23,8 +23,11 @@ class Operation(Protocol):
     context: Any
     owner: Any
     due_ms: int | None
-    context_vars: contextvars.Context
     promise: DurablePromise[Any]
+
+    @property
+    def context_vars(self) -> contextvars.Context:
+        """The variables that its body sees."""
 
     @property
     def identity(self) -> OperationIdentifier:

@@ -204,19 +204,20 @@ class Run:
 
     def listen(self, op: Operation, ms: int | None) -> None:
         """The outcome is recorded; it will be delivered when its turn comes."""
-        identity = op.identity
-        self._parked.pop(identity.operation_id, None)
-        self._started[identity.operation_id, op.kind] = op
-        last = self.order.record(Event(ms or 0, identity.operation_id, op.kind))
+        operation_id = op.promise.operation_id
+        if self._parked:
+            self._parked.pop(operation_id, None)
+        self._started[operation_id, op.kind] = op
+        last = self.order.record(Event(ms or 0, operation_id, op.kind))
         if last is not None and not self._warned_inverted:
             self._warned_inverted = True
             _logger.warning(
                 "The end of operation %s is stamped earlier than that of %s, which was delivered before it. A replay "
                 "sees them in the other order; only ctx.promise.* is promised to be the same then.",
-                identity.operation_id,
+                operation_id,
                 last.operation_id,
             )
-        self.order.listen(identity.operation_id, op.kind)
+        self.order.listen(operation_id, op.kind)
 
     def want_body(self, op: Operation) -> None:
         """User code of the operation is to run, once nothing recorded can be delivered."""

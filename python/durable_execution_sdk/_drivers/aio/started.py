@@ -62,11 +62,16 @@ class Started(Generic[T]):
         self.position = position
         self.codec = codec
         self.due_ms: int | None = None
-        self.context_vars = contextvars.copy_context()
+        self._context_vars = contextvars.copy_context()
         self.promise: DurablePromise[T] = DurablePromise(run, identity.operation_id, run.loop)
         self.promise.kind = self.kind
         self._value: Any = _UNSET
         self._verdict: Found | None = None
+
+    @property
+    def context_vars(self) -> contextvars.Context:
+        """The variables that its body sees: those of the code that started it."""
+        return self._context_vars
 
     def advance(self) -> None:
         """Look at the record and do what it asks for."""
@@ -170,19 +175,43 @@ class Started(Generic[T]):
             self.run.end_with(error)
 
 
-class Recorded(Started[T]):
-    """An operation that the replay lane has answered: only its delivery is left."""
+class Recorded(Generic[T]):
+    """An operation that the replay lane has answered: only its delivery is left. Kept as small as that."""
 
+    __slots__ = ("_value", "promise", "run")
+
+    kind = FINISHED
     is_recorded = True
+    context: Any = None
+    owner: Any = None
+    due_ms: int | None = None
 
-    def __init__(self, run: Run, identity: OperationIdentifier, position: int, codec: Codec, value: Any) -> None:
-        super().__init__(run, identity, position, codec)
+    def __init__(self, run: Run, operation_id: str, value: Any) -> None:
+        self.run = run
         self._value = value
+        self.promise: DurablePromise[T] = DurablePromise(run, operation_id, run.loop)
+
+    @property
+    def identity(self) -> OperationIdentifier:
+        """Never asked: the lane has compared it."""
+        raise AssertionError("a recorded operation has been identified already")
+
+    @property
+    def context_vars(self) -> contextvars.Context:
+        """Never asked: it runs no code."""
+        raise AssertionError("a recorded operation runs no code")
 
     def advance(self) -> None:
         """Wait for the turn."""
-        record = self.run.journal.find(self.identity.operation_id)
-        self.run.listen(self, None if record is None else record.end_ms)
+        self.run.listen(self, None)
+
+    def start_body(self) -> None:
+        """Never called: it has no body."""
+        raise AssertionError("a recorded operation has no body")
+
+    def deliver(self) -> None:
+        """Settle the promise."""
+        self.promise.set_result(self._value)
 
 
 # --- shape 1: backend only ---
