@@ -216,3 +216,53 @@ def test_children_of_a_finished_context_are_not_sent_again(side: Side) -> None:
     operations = side.event["InitialExecutionState"]["Operations"]
     assert [operation["Id"] for operation in operations] == [side.execution_id, "c", "r", "b", "w"]
     assert operations[2]["ContextDetails"] == {"ReplayChildren": True}
+
+
+def test_a_pause_withholds_the_token_and_resuming_goes_on(side: Side) -> None:
+    side.service.pause(side.execution_id, "maintenance")
+    answer = side.send(wait("w", 3600))
+    assert "CheckpointToken" not in answer
+    assert side.ids(answer) == ["w"], "what was sent is kept"
+    side.driving.finish(side.execution_id, Answered("PENDING"))
+    assert isinstance(side.driving.next_action(side.execution_id), Wait)
+    side.service.unpause(side.execution_id)
+    side.begin()
+    assert side.send()["CheckpointToken"]
+
+
+def test_a_pause_that_is_lifted_within_the_invocation_leads_to_another(side: Side) -> None:
+    side.service.pause(side.execution_id)
+    side.send(wait("w", 3600))
+    side.service.unpause(side.execution_id)
+    side.driving.finish(side.execution_id, Answered("PENDING"))
+    assert side.driving.next_action(side.execution_id) == Invoke()
+
+
+def test_a_stopped_execution_refuses_checkpoints_and_ignores_the_answer(side: Side) -> None:
+    side.service.stop(side.execution_id)
+    with pytest.raises(InvalidParameterValue, match=r"Invalid checkpoint token: the execution has ended \(STOPPED\)"):
+        side.send(step("a", "START"))
+    side.driving.finish(side.execution_id, Answered("SUCCEEDED", result="1"))
+    done = side.driving.next_action(side.execution_id)
+    assert isinstance(done, Done)
+    assert done.execution.status == "STOPPED"
+
+
+def test_a_heartbeat_restarts_only_its_own_timer(side: Side) -> None:
+    options = {"TimeoutSeconds": 25, "HeartbeatTimeoutSeconds": 10}
+    answer = side.send({"Id": "c", "Type": "CALLBACK", "Action": "START", "CallbackOptions": options})
+    callback_id = answer["NewExecutionState"]["Operations"][0]["CallbackDetails"]["CallbackId"]
+    side.driving.finish(side.execution_id, Answered("PENDING"))
+    for due_s in (1010, 1019, 1025, 1025):
+        waiting = side.driving.next_action(side.execution_id)
+        assert isinstance(waiting, Wait)
+        assert waiting.due_ms == due_s * 1000
+        side.clock.advance(9_000 if due_s == 1010 else 7_000 if due_s == 1019 else 1_000)
+        side.service.heartbeat(callback_id)
+    side.clock.advance(8_000)
+    assert side.driving.next_action(side.execution_id) == Invoke()
+    with side.store.read() as transaction:
+        record = transaction.operation(side.execution_id, "c")
+    assert record is not None
+    assert record.status == "TIMED_OUT"
+    assert "Callback.Timeout" in str(record.error)
