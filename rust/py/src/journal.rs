@@ -258,11 +258,13 @@ impl Journal {
         for whole in &ended {
             completions.push(whole.completion(py)?);
         }
-        completions.sort_by(|(ms, id), (other_ms, other_id)| {
-            let text =
-                |id: &Py<PyString>| id.bind(py).to_str().map_or(String::new(), str::to_owned);
-            ms.cmp(other_ms).then_with(|| text(id).cmp(&text(other_id)))
-        });
+        let text = |id: &Py<PyString>| -> Option<Vec<u8>> {
+            id.bind(py)
+                .to_str()
+                .ok()
+                .map(|text| text.as_bytes().to_vec())
+        };
+        completions.sort_by_cached_key(|(ms, id)| (*ms, text(id)));
         Ok(completions)
     }
 
