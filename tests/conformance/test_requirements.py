@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 
-from tests.conformance import console
-from tests.conformance.handlers import load_all
-from tests.conformance.requirements import SUITES, VARIABLE, data_folder, read_requirement, requirement_files
-from tests.conformance.running import run
-from tests.conformance.validator import Bindings, history_problems, log_problems, result_problems
+from tests.conformance.judging import judge
+from tests.conformance.requirements import SUITES, VARIABLE, data_folder, requirement_files
 
 FOLDER = data_folder()
 FILES = [] if FOLDER is None else requirement_files(FOLDER)
@@ -25,15 +20,5 @@ def test_the_folder_holds_every_suite() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_requirement(path, capfd) -> None:
-    requirement = read_requirement(path)
-    handlers = load_all()
-    assert requirement.id in handlers, f"requirement {requirement.id} has no handler in tests/conformance/handlers"
-    bindings = Bindings(requirement.says.get("Variables"), random.Random(requirement.id))
-    with console.listening():
-        ran = run(requirement, handlers[requirement.id], bindings)
-    records = console.read(capfd.readouterr().out)
-    problems = [f"not carried out: {action}" for action in ran.undone]
-    problems += result_problems(requirement.says.get("ExpectedResult") or {}, ran.status, ran.result, bindings)
-    problems += history_problems(requirement.says["ExpectedExecutionHistory"], ran.events, bindings)
-    problems += log_problems(requirement.says.get("ExpectedLogs") or [], records, bindings)
-    assert not problems, "\n".join([f"requirement {requirement.id}", *problems])
+    problems = judge(path, lambda: capfd.readouterr().out)
+    assert not problems, "\n".join([f"requirement {path.stem}", *problems])
