@@ -22,3 +22,13 @@ def test_the_folder_holds_every_suite() -> None:
 def test_requirement(path, capfd) -> None:
     problems = judge(path, lambda: capfd.readouterr().out)
     assert not problems, "\n".join([f"requirement {path.stem}", *problems])
+
+
+# Maps and parallels are operations of `def` handlers; this plugin requirement runs a parallel.
+UNDER_ASYNC = [path for path in FILES if path.parent.name not in {"parallel", "map"} and path.stem != "10-23"]
+
+
+@pytest.mark.parametrize("path", UNDER_ASYNC, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_requirement_under_async(path, capfd) -> None:
+    problems = judge(path, lambda: capfd.readouterr().out, "async")
+    assert not problems, "\n".join([f"requirement {path.stem} under async def", *problems])

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
+
+Colour: TypeAlias = Literal["def", "async"]
 
 H = TypeVar("H", bound=Callable[[Any, Any], Any])
 
@@ -25,23 +27,27 @@ class Registered:
     targets: Mapping[str, Callable[[Any, Any], Any]] = field(default_factory=dict)
 
 
-REGISTRY: dict[str, Registered] = {}
+REGISTRY: dict[tuple[str, Colour], Registered] = {}
 
 
 def requirement(
-    number: str, *, crashes: bool = False, targets: Mapping[str, Callable[[Any, Any], Any]] | None = None
+    number: str,
+    *,
+    colour: Colour = "def",
+    crashes: bool = False,
+    targets: Mapping[str, Callable[[Any, Any], Any]] | None = None,
 ) -> Callable[[H], H]:
     """Say which requirement a durable function is for."""
 
     def register(handler: H) -> H:
-        assert number not in REGISTRY, f"two handlers for {number}"
-        REGISTRY[number] = Registered(handler, crashes, targets or {})
+        assert (number, colour) not in REGISTRY, f"two handlers for {number} ({colour})"
+        REGISTRY[number, colour] = Registered(handler, crashes, targets or {})
         return handler
 
     return register
 
 
-def load_all() -> Mapping[str, Registered]:
+def load_all() -> Mapping[tuple[str, Colour], Registered]:
     """Every handler of this package."""
     for module in iter_modules(__path__, f"{__name__}."):
         import_module(module.name)

@@ -64,7 +64,7 @@ def failure_is_caught(event, ctx: DurableContext):
     return message
 
 
-class _Stamped:
+class Stamped:
     """Reads JSON whose `timestamp` is a date."""
 
     def deserialize(self, data, serdes_context):
@@ -75,7 +75,7 @@ class _Stamped:
 @requirement("4-15")
 @durable_execution
 def typed_result(event, ctx: DurableContext):
-    received = ctx.create_callback(event, CallbackConfig(serdes=_Stamped())).result()
+    received = ctx.create_callback(event, CallbackConfig(serdes=Stamped())).result()
     return {"received": received | {"timestamp": int(received["timestamp"].timestamp())}}
 
 

@@ -26,7 +26,7 @@ def child_with_two_steps(event, ctx: DurableContext):
     return ctx.run_in_child_context(body, name="two steps")
 
 
-def _fail(_):
+def fail(_):
     raise ValueError("it does not work")
 
 
@@ -34,7 +34,7 @@ def _fail(_):
 @durable_execution
 def child_error_is_caught(event, ctx: DurableContext):
     def body(child):
-        return child.step(_fail, config=StepConfig(retry_strategy=RetryPresets.none()))
+        return child.step(fail, config=StepConfig(retry_strategy=RetryPresets.none()))
 
     try:
         return ctx.run_in_child_context(body)
@@ -46,7 +46,7 @@ def child_error_is_caught(event, ctx: DurableContext):
 @durable_execution
 def child_with_retry(event, ctx: DurableContext):
     def work(step):
-        return _fail(step) if step.attempt == 1 else event
+        return fail(step) if step.attempt == 1 else event
 
     def body(child):
         return child.step(work, config=StepConfig(retry_strategy=TWICE))
@@ -91,7 +91,7 @@ def child_with_wait(event, ctx: DurableContext):
 @requirement("3-15")
 @durable_execution
 def child_raises(event, ctx: DurableContext):
-    return ctx.run_in_child_context(_fail, name="raises")
+    return ctx.run_in_child_context(fail, name="raises")
 
 
 @requirement("3-17")

@@ -76,7 +76,7 @@ def invoke_in_child(event, ctx: DurableContext):
     return ctx.run_in_child_context(lambda child: child.invoke("echo", "inside"))
 
 
-class _Shouting(SerDes):
+class Shouting(SerDes):
     def serialize(self, value, serdes_context):
         return json.dumps({key: text.upper() for key, text in value.items()})
 
@@ -87,6 +87,6 @@ class _Shouting(SerDes):
 @requirement("5-15", targets={"echo": echo})
 @durable_execution
 def payload_serdes(event, ctx: DurableContext):
-    result = ctx.invoke("echo", event, config=InvokeConfig(serdes_payload=_Shouting()))
+    result = ctx.invoke("echo", event, config=InvokeConfig(serdes_payload=Shouting()))
     assert result == {"data": "HELLO"}
     return result

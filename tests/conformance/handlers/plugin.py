@@ -163,7 +163,7 @@ class ContextDump(Dumping):
             self.dump("fn-start", **_operation(info), isReplayingChildren=info.is_replay_children)
 
 
-def _greeting(event):
+def greeting(event):
     def greet(step):
         step.logger.info("Greeting step running for: %s", event)
         return f"Hello, {event}!"
@@ -171,7 +171,7 @@ def _greeting(event):
     return greet
 
 
-def _fails_until(attempt, result="Operation succeeded"):
+def fails_until(attempt, result="Operation succeeded"):
     def work(step):
         if step.attempt < attempt:
             raise ValueError(f"attempt {step.attempt} does not work")
@@ -183,13 +183,13 @@ def _fails_until(attempt, result="Operation succeeded"):
 @requirement("10-1")
 @durable_execution(plugins=[Invocations])
 def one_invocation(event, ctx: DurableContext):
-    return ctx.step(_greeting(event))
+    return ctx.step(greeting(event))
 
 
 @requirement("10-3")
 @durable_execution(plugins=[Attempts])
 def two_attempts(event, ctx: DurableContext):
-    return ctx.step(_fails_until(2), config=StepConfig(retry_strategy=TWICE))
+    return ctx.step(fails_until(2), config=StepConfig(retry_strategy=TWICE))
 
 
 class First(Invocations):
@@ -203,13 +203,13 @@ class Second(Invocations):
 @requirement("10-5")
 @durable_execution(plugins=[First, Second])
 def two_plugins(event, ctx: DurableContext):
-    return ctx.step(_greeting(event))
+    return ctx.step(greeting(event))
 
 
 @requirement("10-7")
 @durable_execution(plugins=[Invocations])
 def fails(event, ctx: DurableContext):
-    return ctx.step(_fails_until(9), config=StepConfig(retry_strategy=RetryPresets.none()))
+    return ctx.step(fails_until(9), config=StepConfig(retry_strategy=RetryPresets.none()))
 
 
 @requirement("10-9")
@@ -221,26 +221,26 @@ def sees_the_wait(event, ctx: DurableContext):
 @requirement("10-11")
 @durable_execution(plugins=[Ends])
 def knows_parents(event, ctx: DurableContext):
-    return ctx.run_in_child_context(lambda child: child.step(_greeting(event)))
+    return ctx.run_in_child_context(lambda child: child.step(greeting(event)))
 
 
 @requirement("10-13")
 @durable_execution(plugins=[Steps])
 def replayed_steps(event, ctx: DurableContext):
     ctx.step(lambda _: "A")
-    return ctx.step(_fails_until(2), config=StepConfig(retry_strategy=TWICE))
+    return ctx.step(fails_until(2), config=StepConfig(retry_strategy=TWICE))
 
 
 @requirement("10-15")
 @durable_execution(plugins=[StepsAndAttempts])
 def exhausted(event, ctx: DurableContext):
-    return ctx.step(_fails_until(9), config=StepConfig(retry_strategy=TWICE))
+    return ctx.step(fails_until(9), config=StepConfig(retry_strategy=TWICE))
 
 
 @requirement("10-17")
 @durable_execution(plugins=[Faulty, Everything])
 def faulty_beside_healthy(event, ctx: DurableContext):
-    return ctx.step(_greeting(event))
+    return ctx.step(greeting(event))
 
 
 @requirement("10-19")
@@ -253,7 +253,7 @@ def invocation_members(event, ctx: DurableContext):
 @requirement("10-21")
 @durable_execution(plugins=[AttemptDump])
 def attempt_members(event, ctx: DurableContext):
-    return ctx.step(_fails_until(2, "ok"), name="flaky", config=StepConfig(retry_strategy=TWICE))
+    return ctx.step(fails_until(2, "ok"), name="flaky", config=StepConfig(retry_strategy=TWICE))
 
 
 @requirement("10-23")

@@ -59,7 +59,7 @@ def step_is_replayed(event, ctx: DurableContext):
     return value
 
 
-def _works_from(attempt, error=ValueError, result="Operation succeeded"):
+def works_from(attempt, error=ValueError, result="Operation succeeded"):
     def work(step):
         if step.attempt < attempt:
             raise error(f"attempt {step.attempt} did not work")
@@ -71,13 +71,13 @@ def _works_from(attempt, error=ValueError, result="Operation succeeded"):
 @requirement("1-11")
 @durable_execution
 def second_attempt_works(event, ctx: DurableContext):
-    return ctx.step(_works_from(2), config=StepConfig(retry_strategy=TWICE))
+    return ctx.step(works_from(2), config=StepConfig(retry_strategy=TWICE))
 
 
 @requirement("1-13")
 @durable_execution
 def default_strategy(event, ctx: DurableContext):
-    return ctx.step(_works_from(3))
+    return ctx.step(works_from(3))
 
 
 @requirement("1-15")
@@ -90,7 +90,7 @@ def retries_one_kind_of_error(event, ctx: DurableContext):
             retryable_error_types=[TransientError],
         )
     )
-    return ctx.step(_works_from(2, TransientError), config=StepConfig(retry_strategy=strategy))
+    return ctx.step(works_from(2, TransientError), config=StepConfig(retry_strategy=strategy))
 
 
 @requirement("1-17", crashes=True)
@@ -109,4 +109,4 @@ def interrupted_once(event, ctx: DurableContext):
 @requirement("1-19")
 @durable_execution
 def fails_for_good(event, ctx: DurableContext):
-    return ctx.step(_works_from(9), config=StepConfig(retry_strategy=RetryPresets.none()))
+    return ctx.step(works_from(9), config=StepConfig(retry_strategy=RetryPresets.none()))

@@ -48,7 +48,7 @@ def one_after_the_other(event, ctx: DurableContext):
     return ctx.wait_for_callback(submit, "second")
 
 
-class _Json:
+class Json:
     def deserialize(self, data, serdes_context):
         return json.loads(data)
 
@@ -56,7 +56,7 @@ class _Json:
 @requirement("7-11")
 @durable_execution
 def json_result(event, ctx: DurableContext):
-    return ctx.wait_for_callback(submit, event, WaitForCallbackConfig(serdes=_Json()))["status"]
+    return ctx.wait_for_callback(submit, event, WaitForCallbackConfig(serdes=Json()))["status"]
 
 
 @requirement("7-13")

@@ -14,7 +14,7 @@ from durable_execution_sdk.waits import (
 from tests.conformance.handlers import requirement
 
 
-def _until(stops):
+def until(stops):
     def decide(state, attempts):
         return (
             WaitForConditionDecision.stop_polling()
@@ -25,24 +25,24 @@ def _until(stops):
     return decide
 
 
-def _count_to(limit, start=0):
-    return WaitForConditionConfig(_until(lambda state: state >= limit), start)
+def count_to(limit, start=0):
+    return WaitForConditionConfig(until(lambda state: state >= limit), start)
 
 
-def _next(state, _):
+def increment(state, _):
     return state + 1
 
 
 @requirement("6-1")
 @durable_execution
 def counts(event, ctx: DurableContext):
-    return ctx.wait_for_condition(_next, _count_to(event))
+    return ctx.wait_for_condition(increment, count_to(event))
 
 
 @requirement("6-3")
 @durable_execution
 def named(event, ctx: DurableContext):
-    return ctx.wait_for_condition(_next, _count_to(2), name="poll-status")
+    return ctx.wait_for_condition(increment, count_to(2), name="poll-status")
 
 
 @requirement("6-5")
@@ -56,7 +56,7 @@ def fixed_delay(event, ctx: DurableContext):
             jitter_strategy=JitterStrategy.NONE,
         )
     )
-    return ctx.wait_for_condition(_next, WaitForConditionConfig(strategy, 0))
+    return ctx.wait_for_condition(increment, WaitForConditionConfig(strategy, 0))
 
 
 @requirement("6-7")
@@ -65,7 +65,7 @@ def check_raises(event, ctx: DurableContext):
     def check(state, _):
         raise ValueError("the check does not work")
 
-    return ctx.wait_for_condition(check, _count_to(1))
+    return ctx.wait_for_condition(check, count_to(1))
 
 
 @requirement("6-9")
@@ -76,12 +76,12 @@ def object_as_state(event, ctx: DurableContext):
         return {"status": "DONE" if attempts == 2 else state["status"], "attempts": attempts}
 
     config = WaitForConditionConfig(
-        _until(lambda state: state["status"] != "PENDING"), {"status": "PENDING", "attempts": 0}
+        until(lambda state: state["status"] != "PENDING"), {"status": "PENDING", "attempts": 0}
     )
     return ctx.wait_for_condition(check, config)
 
 
-class _Bracketed(SerDes):
+class Bracketed(SerDes):
     def serialize(self, value, serdes_context):
         return f"<{value}>"
 
@@ -92,12 +92,12 @@ class _Bracketed(SerDes):
 @requirement("6-11")
 @durable_execution
 def state_serdes(event, ctx: DurableContext):
-    config = WaitForConditionConfig(_until(lambda state: len(state) == 2), "", serdes=_Bracketed())
+    config = WaitForConditionConfig(until(lambda state: len(state) == 2), "", serdes=Bracketed())
     return ctx.wait_for_condition(lambda state, _: state + "x", config)
 
 
 @requirement("6-13")
 @durable_execution
 def one_after_the_other(event, ctx: DurableContext):
-    first = ctx.wait_for_condition(_next, _count_to(2))
-    return ctx.wait_for_condition(_next, _count_to(4, first))
+    first = ctx.wait_for_condition(increment, count_to(2))
+    return ctx.wait_for_condition(increment, count_to(4, first))
