@@ -61,6 +61,8 @@ pub fn finalized(delay: f64) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -75,5 +77,44 @@ mod tests {
         assert_eq!(finalized(0.0), 1);
         assert_eq!(finalized(1.2), 2);
         assert_eq!(finalized(Jitter::Half.apply(10.0, 0.0)), 5);
+    }
+
+    proptest! {
+        #[test]
+        fn delays_stay_within_their_bounds(
+            initial in 0.0_f64..1e6,
+            rate in 1.0_f64..10.0,
+            increment in 0.0_f64..1e4,
+            maximum in 0.0_f64..1e7,
+            attempt in 1_i64..2_000,
+            random in 0.0_f64..1.0,
+        ) {
+            for delay in [
+                exponential_delay(initial, rate, maximum, attempt),
+                linear_delay(initial, increment, maximum, attempt),
+            ] {
+                prop_assert!((0.0..=maximum).contains(&delay));
+                prop_assert!(Jitter::None.apply(delay, random).to_bits() == delay.to_bits());
+                prop_assert!((0.0..=delay).contains(&Jitter::Full.apply(delay, random)));
+                let half = Jitter::Half.apply(delay, random);
+                prop_assert!(half >= delay / 2.0 && half <= delay);
+                let whole = finalized(delay);
+                prop_assert!(whole >= 1);
+                #[allow(clippy::cast_precision_loss, reason = "at most ten million")]
+                let whole = whole as f64;
+                prop_assert!(whole >= delay && whole < delay.max(1.0) + 1.0);
+            }
+        }
+
+        #[test]
+        fn later_attempts_wait_no_less(
+            initial in 0.0_f64..1e6,
+            rate in 1.0_f64..10.0,
+            maximum in 0.0_f64..1e7,
+            attempt in 1_i64..2_000,
+        ) {
+            let delay = |attempt| exponential_delay(initial, rate, maximum, attempt);
+            prop_assert!(delay(attempt) <= delay(attempt + 1));
+        }
     }
 }
