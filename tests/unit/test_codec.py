@@ -260,3 +260,8 @@ def test_a_dict_that_changes_while_it_is_written() -> None:
     victim: dict[str, Any] = {"a": Growing(2024, 1, 1), "b": 1}
     with pytest.raises(RuntimeError, match="changed size"):
         _core.encode(victim)
+
+
+def test_floats_between_two_shortest_texts_take_the_even_digit() -> None:
+    assert _core.encode(1335999556340550.25) == "1335999556340550.2"
+    assert _core.encode(1335999556340550.75) == "1335999556340550.8"
