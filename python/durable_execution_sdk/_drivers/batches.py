@@ -28,7 +28,7 @@ from durable_execution_sdk._drivers.scope import OperationScope
 from durable_execution_sdk._drivers.state import park
 from durable_execution_sdk._drivers.strand import Strand
 from durable_execution_sdk._drivers.threads import run_scope
-from durable_execution_sdk._model.batch import BatchItem, BatchResult
+from durable_execution_sdk._model.batch import BatchItem, BatchResult, ConcurrentExecutionItem
 from durable_execution_sdk._model.checks import check_callable
 from durable_execution_sdk._model.completion import BatchItemStatus, CompletionPolicy
 from durable_execution_sdk._model.config import ConcurrencyConfig, MapConfig, ParallelBranch, ParallelConfig
@@ -78,6 +78,8 @@ class BatchPlan:
     total: int
     body: Callable[[Any, int], Any]
     """Runs one branch: its context, its index."""
+    function_of: Callable[[int], Callable[..., Any]]
+    """The user's function that `body` calls: its colour counts."""
     default_name: Callable[[int], str] = str
     """Names the branches that have no name given; not asked where all have one."""
     given_names: Callable[[], Sequence[str | None]] | None = None
@@ -97,7 +99,8 @@ def map_plan(inputs: Any, total: int, func: Callable[..., Any], name: str | None
         return [namer(item, index) for index, item in enumerate(items)]
 
     options = _options(config, OperationSubType.MAP, OperationSubType.MAP_ITERATION)
-    return BatchPlan(name, options, total, body, map_item_name, names if namer is not None else None)
+    given = names if namer is not None else None
+    return BatchPlan(name, options, total, body, lambda _: func, map_item_name, given)
 
 
 def parallel_plan(functions: Sequence[Callable[[Any], Any]], name: str | None, config: ParallelConfig) -> BatchPlan:
@@ -113,7 +116,30 @@ def parallel_plan(functions: Sequence[Callable[[Any], Any]], name: str | None, c
         return [function.name if isinstance(function, ParallelBranch) else None for function in branches]
 
     options = _options(config, OperationSubType.PARALLEL, OperationSubType.PARALLEL_BRANCH)
-    return BatchPlan(name, options, len(branches), body, parallel_branch_name, names)
+
+    def function_of(index: int) -> Callable[..., Any]:
+        function = branches[index]
+        return function.func if isinstance(function, ParallelBranch) else function
+
+    return BatchPlan(name, options, len(branches), body, function_of, parallel_branch_name, names)
+
+
+def items_plan(
+    items: Sequence[ConcurrentExecutionItem[Any]],
+    total: int,
+    executor: Callable[..., Any],
+    name: str | None,
+    config: ConcurrencyConfig,
+) -> BatchPlan:
+    """The plan of the primitive."""
+
+    def body(branch: Any, index: int) -> Any:
+        return executor(items[index], branch)
+
+    def names() -> Sequence[str | None]:
+        return [item.id if item.name is None else item.name for item in items]
+
+    return BatchPlan(name, config, total, body, lambda _: executor, given_names=names)
 
 
 def _options(

@@ -83,7 +83,7 @@ def durable_parallel_branch(
     def decorate(func: Callable[Concatenate[DurableContext, Params], T]) -> Callable[Params, ParallelBranch[T]]:
         @functools.wraps(func)
         def bind(*args: Params.args, **kwargs: Params.kwargs) -> ParallelBranch[T]:
-            return ParallelBranch(lambda branch: func(branch, *args, **kwargs), name)
+            return ParallelBranch(_coloured(lambda branch: func(branch, *args, **kwargs), func), name)
 
         return bind
 
@@ -120,5 +120,9 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 def _named(bound: _F, func: Callable[..., Any]) -> _F:
     setattr(bound, BOUND_NAME, func.__name__)
+    return _coloured(bound, func)
+
+
+def _coloured(bound: _F, func: Callable[..., Any]) -> _F:
     bound.__wrapped__ = func  # type: ignore[attr-defined]  # tells which colour the body has
     return bound

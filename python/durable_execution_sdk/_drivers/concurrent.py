@@ -169,21 +169,14 @@ class ConcurrentScope(OperationScope):
             >>> ctx.execute_concurrently(items, lambda item, branch: item.data + 1, name="shards").get_results()
             [1, 2]
         """
-        from durable_execution_sdk._drivers.batches import BatchPlan, call_batch
+        from durable_execution_sdk._drivers.batches import call_batch, items_plan
         from durable_execution_sdk._operations.batch import check_positions, count_of
 
         total = count_of("items", items)
         config = config or _CONCURRENCY
         check_positions(items)
         config.completion_config.check_total(total)
-
-        def body(branch: Self, index: int) -> Any:
-            return executor(items[index], branch)
-
-        def names() -> Sequence[str | None]:
-            return [item.id if item.name is None else item.name for item in items]
-
-        return call_batch(self, BatchPlan(name, config, total, body, given_names=names))
+        return call_batch(self, items_plan(items, total, executor, name, config))
 
 
 _MAP: MapConfig[Any] = MapConfig()

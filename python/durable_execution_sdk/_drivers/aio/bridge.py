@@ -74,6 +74,7 @@ class BridgedContext(DurableContext):
 
         def settled(promise: asyncio.Future[Any]) -> None:
             job.blocked_on = None
+            run.workers.unblocked()
             run.meetings.discard(meeting)
             if promise.cancelled():
                 meeting.settle(None, SuspendExecution("The operation was cancelled"))
@@ -92,6 +93,7 @@ class BridgedContext(DurableContext):
                 meeting.settle(None, error)
                 return
             job.blocked_on = promise
+            run.workers.blocked()
             promise.add_done_callback(settled)
 
         try:
@@ -127,6 +129,15 @@ class BridgedContext(DurableContext):
 
     def wait_for_condition(self, check: Any, config: Any, name: str | None = None) -> Any:
         return self.on_loop(lambda: self._beyond.wait_for_condition(check, config, name))
+
+    def map(self, inputs: Any, func: Any, name: str | None = None, config: Any = None) -> Any:
+        return self.on_loop(lambda: self._beyond.map(inputs, func, name, config))
+
+    def parallel(self, functions: Any, name: str | None = None, config: Any = None) -> Any:
+        return self.on_loop(lambda: self._beyond.parallel(functions, name, config))
+
+    def execute_concurrently(self, items: Any, executor: Any, name: str | None = None, config: Any = None) -> Any:
+        return self.on_loop(lambda: self._beyond.execute_concurrently(items, executor, name, config))
 
 
 async def run_def_body(context: AsyncDurableContext, func: Callable[[Any], Any]) -> Any:

@@ -17,7 +17,9 @@ from durable_execution_sdk._drivers.bodies import is_async
 _logger = logging.getLogger("durable_execution_sdk")
 
 MAX_THREADS = 64
-"""Most `def` bodies of one invocation that run at the same time; further ones wait for a free thread."""
+"""Most `def` bodies of one invocation that run at the same time; further ones wait for a free thread.
+
+Bodies that are blocked in a durable operation do not count."""
 
 
 def is_expression(func: Any) -> bool:
@@ -34,6 +36,7 @@ class Workers:
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._running = 0
+        self._blocked = 0
 
     async def call(self, func: Callable[..., Any], *args: Any) -> Any:
         """Run a blocking function on a thread, with the caller's context variables."""
@@ -66,13 +69,25 @@ class Workers:
                 _logger.debug("the result of an abandoned body is dropped")
 
         self._running += 1
-        if self._running > len(self._threads) and len(self._threads) < MAX_THREADS:
+        self._grow()
+        self._jobs.put(job)
+        return await done
+
+    def blocked(self) -> None:
+        """A body waits for the loop: another may run, for it may be what the first one waits for."""
+        self._blocked += 1
+        self._grow()
+
+    def unblocked(self) -> None:
+        """It goes on."""
+        self._blocked -= 1
+
+    def _grow(self) -> None:
+        while self._running > len(self._threads) and len(self._threads) - self._blocked < MAX_THREADS:
             thread = threading.Thread(target=self._work, name="durable-body", daemon=True)
             self._threads.append(thread)
             self._own(thread)
             thread.start()
-        self._jobs.put(job)
-        return await done
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -96,6 +111,16 @@ class Workers:
 async def call_any(workers: Workers, func: Callable[..., Any], *args: Any) -> Any:
     """Call user code of either colour: `async def` on the loop, anything else on a thread."""
     value = func(*args) if is_async(func) else await workers.call(func, *args)
+    while inspect.isawaitable(value):
+        value = await value
+    return value
+
+
+async def run_body(child: Any, func: Callable[..., Any], call: Callable[[Any], Any] | None = None) -> Any:
+    """Call the body of a context in its own colour; `call` calls it, where it takes more than the context."""
+    if not is_async(func) and not is_expression(func):
+        return await child.run.run_def_body(child, call or func)
+    value = (call or func)(child)
     while inspect.isawaitable(value):
         value = await value
     return value

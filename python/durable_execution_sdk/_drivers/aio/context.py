@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, overload
 
@@ -10,7 +9,8 @@ from durable_execution_sdk._core import MISS
 from durable_execution_sdk._core import operation_id as id_at
 from durable_execution_sdk._drivers.aio.attempts import StartedCondition, StartedStep
 from durable_execution_sdk._drivers.aio.callback import AsyncCallback
-from durable_execution_sdk._drivers.aio.colours import call_any, is_expression
+from durable_execution_sdk._drivers.aio.colours import call_any, run_body
+from durable_execution_sdk._drivers.aio.concurrent import AsyncConcurrentScope
 from durable_execution_sdk._drivers.aio.promise import DurablePromise
 from durable_execution_sdk._drivers.aio.run import Run
 from durable_execution_sdk._drivers.aio.scopes import TaskScope
@@ -23,10 +23,8 @@ from durable_execution_sdk._drivers.aio.started import (
     StartedScope,
     encode,
 )
-from durable_execution_sdk._drivers.bodies import is_async
 from durable_execution_sdk._drivers.codec import Codec
 from durable_execution_sdk._drivers.context import require_seconds
-from durable_execution_sdk._drivers.scope import OperationScope
 from durable_execution_sdk._model.config import (
     CallbackConfig,
     ChildConfig,
@@ -57,7 +55,7 @@ R = TypeVar("R")
 
 
 @public("aio")
-class AsyncDurableContext(OperationScope):
+class AsyncDurableContext(AsyncConcurrentScope):
     """What an `async def` handler, child context or branch does durable things with.
 
     You never make one: the decorated handler gets it as its second argument. Every operation takes its id and starts at
@@ -447,16 +445,6 @@ class AsyncDurableContext(OperationScope):
 
     def _codec(self, identity: OperationIdentifier, own: Any, otherwise: Any) -> Codec:
         return Codec(own or self.default_serdes or otherwise, self.state, identity)
-
-
-async def run_body(child: AsyncDurableContext, func: Callable[[Any], Any]) -> Any:
-    """Call the body of a context in its own colour."""
-    if not is_async(func) and not is_expression(func):
-        return await child.run.run_def_body(child, func)
-    value = func(child)
-    while inspect.isawaitable(value):
-        value = await value
-    return value
 
 
 _STEP = StepConfig()

@@ -30,7 +30,11 @@ class Event(NamedTuple):
 class DeliveryOrder:
     """Which completion comes next. Knows no loop, no clock and no promise."""
 
-    def __init__(self, recorded: Iterable[Event] = ()) -> None:
+    def __init__(
+        self, recorded: Iterable[Event] = (), is_hidden: Callable[[str], bool] = lambda operation_id: False
+    ) -> None:
+        """Args: what is recorded already, and which operations nobody will start (their events are dropped)."""
+        self._is_hidden = is_hidden
         self._waiting: list[Event] = list(recorded)
         heapq.heapify(self._waiting)
         self._undelivered: dict[tuple[str, int], Event] = {
@@ -87,7 +91,8 @@ class DeliveryOrder:
         while True:
             top = self._waiting[0]
             key = (top.operation_id, top.kind)
-            if key not in self._listening and outside_work():
+            hidden = key not in self._listening and self._is_hidden(top.operation_id)
+            if key not in self._listening and not hidden and outside_work():
                 return None
             heapq.heappop(self._waiting)
             del self._undelivered[key]
@@ -95,7 +100,8 @@ class DeliveryOrder:
                 self._listening.discard(key)
                 self._available -= 1
                 return self._taken(top)
-            self._aside[key] = top
+            if not hidden:
+                self._aside[key] = top
 
     def take_if_next(self, operation_id: str, kind: int = FINISHED, *, outside_work: bool) -> bool:
         """The inline lane: take this operation's event if it is the one that `next` would give."""
@@ -109,7 +115,12 @@ class DeliveryOrder:
             return False
         passed: list[Event] = []
         while (top := self._waiting[0])[1:] != key:
-            if outside_work or (top.operation_id, top.kind) in self._listening:
+            listening = (top.operation_id, top.kind) in self._listening
+            if not listening and self._is_hidden(top.operation_id):
+                heapq.heappop(self._waiting)
+                del self._undelivered[top.operation_id, top.kind]
+                continue
+            if outside_work or listening:
                 for event in passed:
                     heapq.heappush(self._waiting, event)
                 return False

@@ -41,12 +41,3 @@ class Operation(Protocol):
 
     def deliver(self) -> None:
         """Settle the promise: its turn has come."""
-
-
-def is_inside(context: Any, outer: Any) -> bool:
-    """Whether a context is another one, or lies in it."""
-    while context is not None:
-        if context is outer:
-            return True
-        context = context.parent
-    return False

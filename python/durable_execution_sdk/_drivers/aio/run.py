@@ -23,11 +23,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from durable_execution_sdk._drivers.aio import internals, parking
+from durable_execution_sdk._drivers.aio.belongings import Belongings, ShutContexts
 from durable_execution_sdk._drivers.aio.colours import Workers
 from durable_execution_sdk._drivers.aio.deadlines import Deadlines
 from durable_execution_sdk._drivers.aio.delivery import FINISHED, DeliveryOrder, Event
 from durable_execution_sdk._drivers.aio.loop import DurableEventLoop
-from durable_execution_sdk._drivers.aio.operation import BELONGS, OWNER, Operation, is_inside
+from durable_execution_sdk._drivers.aio.operation import BELONGS, OWNER, Operation
 from durable_execution_sdk._drivers.aio.promise import DurablePromise
 from durable_execution_sdk._drivers.aio.quiescence import Survey, Surveyor
 from durable_execution_sdk._drivers.aio.scopes import Scopes, TaskScope
@@ -55,7 +56,9 @@ class Run:
         self.loop = loop
         self.journal = state.journal
         self.scopes = Scopes(state.journal)
-        self.order = DeliveryOrder(Event(ms, operation_id, FINISHED) for ms, operation_id in self.journal.completions())
+        self.shut = ShutContexts(self.journal)
+        recorded = (Event(ms, operation_id, FINISHED) for ms, operation_id in self.journal.completions())
+        self.order = DeliveryOrder(recorded, self.shut.hides)
         self.surveyor = Surveyor(loop, lambda future: isinstance(future, DurablePromise))
         self.sender = Sender(state.commit, self._news_elsewhere, self._idle_elsewhere, self._must_pause)
         self.workers = Workers(loop, self.surveyor.own)
@@ -65,7 +68,9 @@ class Run:
         self.over = False
         self.suspended = False
         self.failure: BaseException | None = None
-        self.open: set[Operation] = set()
+        self.curable: Exception | None = None
+        """What ends the invocation instead of suspending it: a new invocation may do better."""
+        self._belongings = Belongings()
         self._started: dict[tuple[str, int], Operation] = {}
         self._to_start: deque[Operation] = deque()
         self._parked: dict[str, Operation] = {}
@@ -102,6 +107,8 @@ class Run:
         group = self.bodies if scope.in_body else self.tasks
         group.add(task)
         task.add_done_callback(group.discard)
+        if not scope.in_body:
+            self._belongings.task_started(task, scope.owner)
 
     def timer_set(self, handle: asyncio.TimerHandle, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
         """Recognise the deadlines of asyncio and anyio."""
@@ -115,7 +122,9 @@ class Run:
     def busy(self) -> None:
         """The loop does not come to rest; it counts as quiescent if only step bodies keep it busy."""
         handles = internals.ready_handles(self.loop)
-        if self.bodies and all(self._is_of_body(handle) for handle in handles):
+        if self.bodies and all(
+            getattr(internals.callback_of(handle), "__self__", None) in self.bodies for handle in handles
+        ):
             self.quiescent(0)
         else:
             self.sender.nudge()
@@ -143,8 +152,7 @@ class Run:
                 found.append(self._survey())
             return found[0]
 
-        event = self.order.next(outside_work=lambda: bool(self.bodies) or bool(survey().outside))
-        if event is not None:
+        if event := self.order.next(outside_work=lambda: bool(self.bodies) or bool(survey().outside)):
             self._deliver(event.operation_id, event.kind)
             return 0
         if self._to_start:
@@ -186,21 +194,12 @@ class Run:
         """User code has started an operation in a context."""
         op.context = context
         if not op.is_recorded:
-            self.open.add(op)
+            self._belongings.operation_started(op, context)
         op.advance()
 
     def abandon(self, context: Any) -> None:
         """A context's body has ended: what it left running is stopped and records nothing more."""
-        current = asyncio.current_task(self.loop)
-        for op in list(self.open):
-            if op.promise.done():
-                self.open.discard(op)
-            elif is_inside(op.context, context):
-                op.promise.cancel()
-        for task in list(self.tasks):
-            scope = self.scopes.of(task)
-            if task is not current and scope is not None and is_inside(scope.owner, context):
-                task.cancel()
+        self._belongings.leave(context, asyncio.current_task(self.loop))
 
     def listen(self, op: Operation, ms: int | None) -> None:
         """The outcome is recorded; it will be delivered when its turn comes."""
@@ -306,7 +305,8 @@ class Run:
     def cancelled(self, promise: DurablePromise[Any]) -> None:
         """Nobody wants the outcome: stop its user code, keep what is recorded."""
         operation_id = promise.operation_id
-        self._parked.pop(operation_id, None)
+        if self._parked.pop(operation_id, None) is not None:
+            self.order.listen(operation_id, promise.kind)  # its event is consumed without effect
         for op in list(self._to_start):
             if op.promise is promise:
                 self._to_start.remove(op)
@@ -320,6 +320,8 @@ class Run:
         op = self._started.pop((operation_id, kind), None)
         if op is not None and not op.promise.done():
             op.deliver()
+            if op.promise.done():
+                self._belongings.operation_settled(op)
 
     def _start_bodies(self) -> None:
         waiting, self._to_start = self._to_start, deque()
@@ -350,10 +352,6 @@ class Run:
         yield from self._to_start
         for _, op in self._announced:
             yield op
-
-    def _is_of_body(self, handle: asyncio.Handle) -> bool:
-        holder = getattr(internals.callback_of(handle), "__self__", None)
-        return holder in self.bodies
 
     # --- news from the service ---
 
@@ -421,7 +419,9 @@ class Run:
             self._park()
 
     def _suspend(self, survey: Survey) -> None:
-        aside = self.order.set_aside
+        if self.curable is not None:
+            raise self.curable
+        aside = [event for event in self.order.set_aside if not self.shut.hides(event.operation_id)]
         if aside:
             listed = ", ".join(event.operation_id for event in aside[:5])
             raise NonDeterministicExecutionError(
@@ -491,9 +491,10 @@ class Run:
     def close(self) -> None:
         """Join the threads that were started for this invocation."""
         self.sender.close()
+        if isinstance(self.failure, SuspendExecution) and self.sender.interrupted is not None:
+            self.failure = self.sender.interrupted  # whoever wanted to send heard first that nothing is sent any more
         self.workers.close(abandon=self.state.out_of_time)
 
     def _guard_time(self) -> float | None:
-        if (left_ms := self.state._time_left_ms()) is None:
-            return None
-        return time.monotonic() + (left_ms - min(GUARD_BAND_MS, left_ms / 10)) / 1000
+        left_ms = self.state._time_left_ms()
+        return None if left_ms is None else time.monotonic() + (left_ms - min(GUARD_BAND_MS, left_ms / 10)) / 1000

@@ -41,6 +41,8 @@ class Sender:
         self._closing = False
         self._unsent = False
         self._answered = 0.0
+        self.interrupted: BaseException | None = None
+        """What ended sending, if it is not an error of the request."""
         commit.on_merged = news
 
     @property
@@ -92,6 +94,7 @@ class Sender:
                 self._commit.drain()
                 self._answered = time.monotonic()
             except BaseException as error:
+                self.interrupted = error
                 self._idle(error)
             else:
                 self._idle(self._commit.failure)

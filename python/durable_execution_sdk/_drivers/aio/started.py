@@ -56,7 +56,7 @@ class Started(Generic[T]):
     mapper: Callable[[Any], Exception] | None = None
     """What user code gets instead of a `ChildContextError`."""
 
-    def __init__(self, run: Run, identity: OperationIdentifier, position: int, codec: Codec) -> None:
+    def __init__(self, run: Run, identity: OperationIdentifier, position: int | None, codec: Codec) -> None:
         self.run = run
         self.identity = identity
         self.position = position
@@ -157,6 +157,9 @@ class Started(Generic[T]):
         else:
             self.follow(then, record)
 
+    def cancelled_itself(self) -> None:
+        """User code raised `CancelledError` although nobody had cancelled the operation."""
+
     async def guarded(self, body: Callable[[], Awaitable[None]]) -> None:
         """Run a body of the SDK's; what ends sending ends the invocation, not the body alone."""
         try:
@@ -168,6 +171,7 @@ class Started(Generic[T]):
         except asyncio.CancelledError:
             if not self.promise.done():
                 asyncio.Future.cancel(self.promise)
+                self.cancelled_itself()
             raise
         except Exception as error:
             self.fail(error)
@@ -296,7 +300,7 @@ class StartedScope(Started[T]):
         self,
         run: Run,
         op: ChildOperation,
-        position: int,
+        position: int | None,
         codec: Codec,
         body: Callable[[Enter], Awaitable[Any]],
         summarise: Callable[[Any], str] | None,
@@ -339,6 +343,8 @@ class StartedScope(Started[T]):
             failed = error
         finally:
             self._left()
+            if entered.reconstruct:
+                self.run.shut.leave(self.identity.operation_id)
         if failed is None:
             self._value = value
             settled = self.op.succeed(payload, summary, entered)

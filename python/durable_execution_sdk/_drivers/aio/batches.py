@@ -1,0 +1,218 @@
+"""Maps and parallels under asyncio: the events of the coordinator, carried by the loop.
+
+The batch is a child context whose body is a task of the SDK's: it starts branches as the coordinator admits them, then
+waits for the next end of one. Branches are child contexts too. The coordinator hears of the end of a branch when its
+event is delivered, so what it decides (which branch comes next, whether the batch is complete) is the same at replay.
+Branches that wait are tasks that wait; the coordinator never hears of that, and the handler is parked with them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+from durable_execution_sdk._core import Record
+from durable_execution_sdk._drivers.aio.colours import run_body
+from durable_execution_sdk._drivers.aio.promise import DurablePromise
+from durable_execution_sdk._drivers.aio.started import StartedScope
+from durable_execution_sdk._drivers.batches import BatchPlan
+from durable_execution_sdk._drivers.codec import Codec
+from durable_execution_sdk._model.batch import BatchItem, BatchResult
+from durable_execution_sdk._model.completion import BatchItemStatus, CompletionPolicy
+from durable_execution_sdk._model.enums import OperationSubType, OperationType
+from durable_execution_sdk._operations.batch import BatchOperation, Settle, ended_by, rebuild_branch
+from durable_execution_sdk._operations.batch_events import (
+    Ask,
+    Begun,
+    BranchEvent,
+    Command,
+    Decided,
+    Drain,
+    Drained,
+    Event,
+    Failed,
+    Fatal,
+    Finish,
+    Lanes,
+    Raise,
+    Start,
+    Succeeded,
+)
+from durable_execution_sdk._operations.batch_record import CompletionRecord, summary_writer
+from durable_execution_sdk._operations.child import ChildOperation
+from durable_execution_sdk._operations.coordinator import Coordinator
+from durable_execution_sdk._operations.verdicts import Enter
+from durable_execution_sdk._serdes.text import EXTENDED_TYPES_SERDES
+
+
+def start_batch(context: Any, plan: BatchPlan, what: str) -> DurablePromise[BatchResult[Any]]:
+    """Start one batch in an `AsyncDurableContext`."""
+    config, run = plan.config, context.run
+    sub_type = config.top_level_sub_type or OperationSubType.RUN_IN_CHILD_CONTEXT.value
+    scope = context._caller(what)
+    identity, position = context._begin(scope, OperationType.CONTEXT, sub_type, plan.name)
+    inner = context.create_child_context(identity.operation_id, replaying=scope.core.replaying)
+    record = run.journal.find(identity.operation_id)
+
+    async def body(entered: Enter) -> BatchResult[Any]:
+        names = None if plan.given_names is None else plan.given_names()
+        batch = AsyncBatch(inner, BatchOperation(identity, config, plan.total, plan.default_name, names), plan, record)
+        return await (batch.rebuild() if entered.reconstruct else batch.run())
+
+    def own(coroutine: object) -> None:
+        inner.own_scope = run.scopes.own(coroutine, inner, inner.scope)
+
+    # Never the context's default serdes: it is meant for the user's values, and this is one of ours.
+    codec = Codec(config.serdes or EXTENDED_TYPES_SERDES, context.state, identity)
+    write = summary_writer(sub_type, config.summary_generator)
+    started: StartedScope[BatchResult[Any]] = StartedScope(
+        run, ChildOperation(identity), position, codec, body, write, own, lambda: run.abandon(inner)
+    )
+    started.owner = inner
+    promise: DurablePromise[BatchResult[Any]] = context._launch(scope, started)
+    return promise
+
+
+class StartedBranch(StartedScope[Any]):
+    """A branch; its batch is told of its end at once when that is delivered."""
+
+    index: int
+    tell: Callable[[BranchEvent, BaseException | None], None]
+
+    def resolve(self, value: Any) -> None:
+        if not self.promise.done():
+            super().resolve(value)
+            self.tell(Succeeded(self.index, value), None)
+
+    def fail(self, error: BaseException) -> None:
+        if not self.promise.done():
+            super().fail(error)
+            self.tell(ended_by(self.index, error), error)
+
+    def cancelled_itself(self) -> None:
+        error = asyncio.CancelledError()
+        self.tell(Fatal(self.index, error), error)
+
+
+class AsyncBatch:
+    """One batch, while its branches run. All of it happens on the loop."""
+
+    def __init__(self, context: Any, op: BatchOperation, plan: BatchPlan, record: Record | None) -> None:
+        config = op.config
+        self._context = context
+        self._state = context.state
+        self._op = op
+        self._plan = plan
+        self._record = record
+        self._serdes = config.item_serdes or config.serdes or context.default_serdes or EXTENDED_TYPES_SERDES
+        self._events: deque[tuple[BranchEvent, BaseException | None]] = deque()
+        self._wake: DurablePromise[None] | None = None
+
+    async def run(self) -> BatchResult[Any]:
+        """Run the branches until the batch is complete."""
+        op, run = self._op, self._context.run
+        machine = Coordinator(op.total, op.config.completion_config, op.config.max_concurrency, op.given_names)
+
+        def tell(event: Event) -> Sequence[Command]:
+            return machine.on(event, self._state.clock.now_ms())
+
+        commands = tell(Begun())
+        while True:
+            match commands:
+                case []:
+                    for command in tell(Lanes(machine.runnable)) if machine.runnable else ():
+                        assert isinstance(command, Start)  # nothing is resumed where nothing was suspended
+                        for index in command.indexes:
+                            self._start(index)
+                    event, _ = await self._next_end()
+                    if isinstance(event, Failed) and event.retryable is not None:
+                        run.curable = event.retryable
+                    commands = tell(event)
+                case [Ask(status)]:
+                    commands = tell(Decided(CompletionPolicy(op.total, op.config.completion_config).ask(status)))
+                case [Drain()]:
+                    run.curable = None
+                    commands = tell(Drained())
+                case [Finish(result)]:
+                    return result
+                case [Raise(error)]:
+                    run.curable = None
+                    raise error
+                case other:
+                    raise AssertionError(f"the coordinator asks for what no branch under asyncio leads to: {other!r}")
+
+    async def rebuild(self) -> BatchResult[Any]:
+        """The result of a batch that was too large to be kept, made again from its branches."""
+        op, journal = self._op, self._state.journal
+        end = CompletionRecord.from_summary_payload(None if self._record is None else self._record.result)
+        items: dict[int, BatchItem[Any]] = {}
+        again: deque[int] = deque()
+        count = op.total if end is None else min(op.total, end.started_total)
+        for index in range(count):
+            identity = op.branch(index)
+            verdict = rebuild_branch(op, index, identity, journal.find(identity.operation_id), end)
+            if isinstance(verdict, Settle):
+                items[index] = verdict.item
+            else:
+                again.append(index)
+        running = 0
+        while again or running:
+            while again and (op.config.max_concurrency is None or running < op.config.max_concurrency):
+                self._start(again.popleft())
+                running += 1
+            event, error = await self._next_end()
+            running -= 1
+            items[event.index] = self._item(event, error)
+        ordered = [items[index] for index in range(count)]
+        if end is None:
+            return BatchResult.from_items(ordered, op.config.completion_config)
+        return BatchResult(ordered, end.completion_reason)
+
+    def _item(self, event: BranchEvent, error: BaseException | None) -> BatchItem[Any]:
+        if isinstance(event, Succeeded):
+            return BatchItem(event.index, BatchItemStatus.SUCCEEDED, event.result)
+        if self._op.is_flat and isinstance(event, Failed) and event.retryable is None:
+            return BatchItem(event.index, BatchItemStatus.FAILED, error=event.error)
+        assert error is not None  # only a success has none
+        raise error
+
+    # --- branches ---
+
+    def _start(self, index: int) -> None:
+        op, plan, state, run = self._op, self._plan, self._state, self._context.run
+        identity = op.branch(index)
+        replaying = self._context.scope.replaying and (
+            op.is_flat or state.journal.find(identity.operation_id) is not None
+        )
+        child = self._context.create_child_context(identity.operation_id, is_virtual=op.is_flat, replaying=replaying)
+
+        async def body(_: Enter) -> Any:
+            with nullcontext() if state.hooks is None else state.hooks.branch_context():
+                return await run_body(child, plan.function_of(index), lambda branch: plan.body(branch, index))
+
+        def own(coroutine: object) -> None:
+            child.own_scope = run.scopes.own(coroutine, child, child.scope)
+
+        codec = Codec(self._serdes, state, identity)
+        operation = ChildOperation(identity, op.is_flat)
+        branch = StartedBranch(run, operation, None, codec, body, None, own, lambda: run.abandon(child))
+        branch.owner = child
+        branch.index = index
+        branch.tell = self._ended
+        run.start(branch, self._context)
+
+    def _ended(self, event: BranchEvent, error: BaseException | None) -> None:
+        self._events.append((event, error))
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    async def _next_end(self) -> tuple[BranchEvent, BaseException | None]:
+        while not self._events:
+            # A promise, since what the service completes will settle it: the handler may be suspended meanwhile.
+            self._wake = DurablePromise(self._context.run, self._op.identity.operation_id, self._context.run.loop)
+            self._wake.detach()
+            await self._wake
+        return self._events.popleft()

@@ -1,0 +1,68 @@
+"""What was started inside which context: it ends with that context."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from durable_execution_sdk._core import Journal
+from durable_execution_sdk._drivers.aio import internals
+from durable_execution_sdk._drivers.aio.operation import Operation
+
+
+class Belongings:
+    """The operations and tasks of one invocation, by the context they were started in, in the order of their start."""
+
+    def __init__(self) -> None:
+        self._operations: dict[Any, dict[Operation, None]] = {}
+        self._tasks: dict[Any, dict[internals.AnyTask, None]] = {}
+
+    def operation_started(self, op: Operation, context: Any) -> None:
+        """An operation was started in a context."""
+        self._operations.setdefault(context, {})[op] = None
+
+    def operation_settled(self, op: Operation) -> None:
+        """It has its outcome."""
+        of_context = self._operations.get(op.context)
+        if of_context is not None:
+            of_context.pop(op, None)
+
+    def task_started(self, task: internals.AnyTask, context: Any) -> None:
+        """A task uses a context."""
+        tasks = self._tasks.setdefault(context, {})
+        tasks[task] = None
+        task.add_done_callback(partial(tasks.pop))
+
+    def leave(self, context: Any, current: internals.AnyTask | None) -> None:
+        """The body of a context has ended, in the task `current`: cancel whatever is not done in it."""
+        for op in self._operations.pop(context, ()):
+            if not op.promise.done():
+                op.promise.cancel()
+                if op.owner is not None:
+                    self.leave(op.owner, current)
+        for task in list(self._tasks.pop(context, ())):
+            if task is not current:
+                task.cancel()
+
+
+class ShutContexts:
+    """Contexts that nothing is started in any more, although events are recorded in them."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._left: set[str] = set()
+
+    def leave(self, operation_id: str) -> None:
+        """A context that is recorded as finished was gone through again, to its end."""
+        self._left.add(operation_id)
+
+    def hides(self, operation_id: str) -> bool:
+        """Whether an operation lies in a context that answers from its own record, or was left."""
+        record = self._journal.find(operation_id)
+        while record is not None and record.parent_id is not None:
+            if record.parent_id in self._left:
+                return True
+            record = self._journal.find(record.parent_id)
+            if record is not None and record.is_terminal and not record.replay_children:
+                return True
+        return False
