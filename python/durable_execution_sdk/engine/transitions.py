@@ -209,8 +209,9 @@ def _answered(draft: Draft, answer: Answered) -> None:
 
 def _suspended(draft: Draft) -> None:
     execution = draft.execution
-    if execution.is_paused or execution.invoke_at_ms is not None or draft.served_version > execution.seen:
-        # A pause revokes the token, which alone makes a handler answer PENDING: resuming goes on from here.
+    if execution.is_paused or execution.invoke_at_ms is not None or draft.served_version > execution.delivered:
+        # A pause revokes the token, which alone makes a handler answer PENDING: resuming goes on from here. What ended
+        # during the invocation may have been suspended on before the handler was told of it.
         draft.set(unjustified=0, invoke_at_ms=draft.now_ms)
     elif draft.pending:
         draft.set(unjustified=0)

@@ -142,6 +142,19 @@ def test_a_change_not_seen_leads_to_another_invocation(side: Side) -> None:
     assert isinstance(side.driving.next_action(side.execution_id), Wait), "seen, and the other callback is open"
 
 
+def test_a_change_seen_after_its_branch_was_suspended_leads_to_another_invocation(side: Side) -> None:
+    side.send({"Id": "c", "Type": "CALLBACK", "Action": "START"}, wait("w", 86_400))
+    with side.store.read() as transaction:
+        callback = transaction.operation(side.execution_id, "c")
+    assert callback is not None
+    side.service.end_callback(callback.callback_id or "", Ended("SUCCEEDED", result="r"))
+    assert "c" in side.ids(side.send(step("s", "SUCCEED"))), "told with the answer to another branch's checkpoint"
+    side.driving.finish(side.execution_id, Answered("PENDING"))
+    side.begin()
+    side.driving.finish(side.execution_id, Answered("PENDING"))
+    assert isinstance(side.driving.next_action(side.execution_id), Wait), "nothing has ended since"
+
+
 def test_pending_with_nothing_pending_fails_after_three(side: Side) -> None:
     for _ in range(2):
         side.driving.finish(side.execution_id, Answered("PENDING"))
