@@ -201,7 +201,7 @@ def _boom(_: Any) -> None:
     raise Boom("inside")
 
 
-@scenario()
+@scenario(sends_queued=True)
 def an_execution_error_in_a_branch(sdk: Any, event: Any, ctx: Any) -> Any:
     def item(child: Any, value: int, index: int, items: Any) -> Any:
         raise sdk.exceptions.ExecutionError("stop everything")
