@@ -107,19 +107,21 @@ pub fn acknowledgement(page: &[u8]) -> Result<Scanned, PageError> {
     scan(page, true)
 }
 
-/// What a member of an object is, as JSON; the object was scanned before.
-pub fn member<'a>(object: &'a [u8], wanted: &str) -> Option<&'a [u8]> {
+/// What members of an object are, as JSON; the object was scanned before.
+pub fn members<'a, const N: usize>(object: &'a [u8], wanted: [&str; N]) -> [Option<&'a [u8]>; N] {
     let mut scanner = Scanner {
         page: object,
         at: 0,
     };
-    let mut found = None;
+    let mut found = [None; N];
     let _ = scanner.object(0, |scanner, name| {
         scanner.blank();
         let start = scanner.at;
         scanner.skip(1)?;
-        if name == wanted.as_bytes() {
-            found = object.get(start..scanner.at);
+        for (found, wanted) in found.iter_mut().zip(wanted) {
+            if name == wanted.as_bytes() {
+                *found = object.get(start..scanner.at);
+            }
         }
         Ok(())
     });
@@ -412,9 +414,10 @@ mod tests {
     #[test]
     fn members_of_an_object() {
         let object = br#"{"a" : [1, 2] ,"b":"x","a":7}"#;
-        assert_eq!(member(object, "a"), Some(&b"7"[..]));
-        assert_eq!(member(object, "b"), Some(&br#""x""#[..]));
-        assert_eq!(member(object, "c"), None);
+        assert_eq!(
+            members(object, ["a", "b", "c"]),
+            [Some(&b"7"[..]), Some(br#""x""#), None]
+        );
     }
 
     proptest! {

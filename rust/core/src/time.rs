@@ -32,12 +32,14 @@ impl Jitter {
     }
 }
 
-/// `min(initial * rate ** (attempt - 1), maximum)` seconds; what overflows is the maximum.
+/// `min(initial * rate ** (attempt - 1), maximum)` seconds; what overflows is the maximum, except that nothing times
+/// anything stays nothing.
 pub fn exponential_delay(initial: f64, rate: f64, maximum: f64, attempt: i64) -> f64 {
     #[allow(clippy::cast_precision_loss, reason = "attempts are small numbers")]
-    let delay = initial * rate.powf((attempt - 1) as f64);
+    let delay = initial * rate.powf(attempt.saturating_sub(1) as f64);
+    // Not a number: an infinite power times nothing.
     if delay.is_nan() {
-        maximum
+        initial.min(maximum)
     } else {
         delay.min(maximum)
     }
@@ -46,7 +48,7 @@ pub fn exponential_delay(initial: f64, rate: f64, maximum: f64, attempt: i64) ->
 /// `min(initial + increment * (attempt - 1), maximum)` seconds.
 pub fn linear_delay(initial: f64, increment: f64, maximum: f64, attempt: i64) -> f64 {
     #[allow(clippy::cast_precision_loss, reason = "attempts are small numbers")]
-    let delay = initial + increment * (attempt - 1) as f64;
+    let delay = initial + increment * attempt.saturating_sub(1) as f64;
     delay.min(maximum)
 }
 
@@ -67,6 +69,9 @@ mod tests {
 
     #[test]
     fn backoff_saturates() {
+        assert!(exponential_delay(0.0, 2.0, 60.0, i64::MAX).abs() < f64::EPSILON);
+        assert!((exponential_delay(1.0, 1.0, 60.0, i64::MIN) - 1.0).abs() < f64::EPSILON);
+        assert!((linear_delay(1.0, 1e300, 300.0, i64::MAX) - 300.0).abs() < f64::EPSILON);
         assert!((exponential_delay(5.0, 2.0, 60.0, 3) - 20.0).abs() < f64::EPSILON);
         assert!((exponential_delay(5.0, 2.0, 60.0, 100_000) - 60.0).abs() < f64::EPSILON);
         assert!((linear_delay(1.0, 1.0, 300.0, 5) - 5.0).abs() < f64::EPSILON);

@@ -1,38 +1,13 @@
 //! `Record`: what the service holds for one operation.
 
+use durable_core::status::{Kind, Status};
 use pyo3::exceptions::PyValueError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use crate::errors::history_error;
 use crate::timestamps::{Unit, milliseconds};
-
-const TYPES: [&str; 6] = [
-    "EXECUTION",
-    "CONTEXT",
-    "STEP",
-    "WAIT",
-    "CALLBACK",
-    "CHAINED_INVOKE",
-];
-const STATUSES: [&str; 8] = [
-    "STARTED",
-    "PENDING",
-    "READY",
-    "SUCCEEDED",
-    "FAILED",
-    "CANCELLED",
-    "TIMED_OUT",
-    "STOPPED",
-];
-const DETAILS: [&str; 6] = [
-    "ExecutionDetails",
-    "ContextDetails",
-    "StepDetails",
-    "WaitDetails",
-    "CallbackDetails",
-    "ChainedInvokeDetails",
-];
 
 type OptionalText = Option<Py<PyString>>;
 
@@ -140,6 +115,24 @@ impl Record {
     }
 }
 
+/// A text that is not what it should be counts as absent, as it does for replay.
+fn text(value: Bound<'_, PyAny>) -> OptionalText {
+    value.cast_into::<PyString>().ok().map(Bound::unbind)
+}
+
+/// The one string object of a known word.
+fn word(
+    value: Option<&Bound<'_, PyAny>>,
+    is_known: impl Fn(&[u8]) -> bool,
+) -> PyResult<Option<Py<PyString>>> {
+    let Some(value) = value else {
+        return Ok(None);
+    };
+    let word = value.str()?;
+    let text = word.to_str()?;
+    Ok(is_known(text.as_bytes()).then(|| PyString::intern(value.py(), text).unbind()))
+}
+
 impl Record {
     /// Read one operation in the wire shape.
     pub fn from_wire(wire: &Bound<'_, PyAny>, unit: Unit) -> PyResult<Self> {
@@ -147,48 +140,17 @@ impl Record {
         let wire = wire
             .cast::<PyDict>()
             .map_err(|_| history_error(py, "an operation is an object", None, None))?;
-        let text = |member: &str| -> PyResult<OptionalText> {
-            Ok(wire
-                .get_item(member)?
-                .and_then(|v| v.cast_into::<PyString>().ok())
-                .map(Bound::unbind))
-        };
-        let operation_id = text("Id")?
-            .filter(|id| !id.bind(py).is_empty().unwrap_or(true))
-            .ok_or_else(|| history_error(py, "an operation has no Id", None, Some("Id")))?;
-        let named = |member: &'static str, known: &[&str]| -> PyResult<Py<PyString>> {
-            let id = operation_id.bind(py).to_string();
-            let value = wire.get_item(member)?.ok_or_else(|| {
-                history_error(
-                    py,
-                    &format!("an operation has no {member}"),
-                    Some(&id),
-                    Some(member),
-                )
-            })?;
-            let word = value.str()?;
-            if known.contains(&word.to_str()?) {
-                return Ok(PyString::intern(py, word.to_str()?).unbind());
-            }
-            Err(PyValueError::new_err(format!(
-                "{word:?} is no {member} that this SDK knows (operation {id})"
-            )))
-        };
-        let time = |holder: &Bound<'_, PyDict>, member: &str| -> PyResult<Option<i64>> {
-            Ok(holder
-                .get_item(member)?
-                .and_then(|value| milliseconds(&value, unit)))
-        };
-        let operation_type = named("Type", &TYPES)?;
-        let status = named("Status", &STATUSES)?;
+        let (mut id, mut kind, mut status) = (None, None, None);
+        let empty = PyString::intern(py, "");
         let mut record = Self {
-            operation_type,
-            status,
-            parent_id: text("ParentId")?,
-            name: text("Name")?,
-            sub_type: text("SubType")?,
-            start_ms: time(wire, "StartTimestamp")?,
-            end_ms: time(wire, "EndTimestamp")?,
+            operation_id: empty.clone().unbind(),
+            operation_type: empty.clone().unbind(),
+            status: empty.unbind(),
+            parent_id: None,
+            name: None,
+            sub_type: None,
+            start_ms: None,
+            end_ms: None,
             attempt: 0,
             next_attempt_ms: None,
             scheduled_end_ms: None,
@@ -197,55 +159,98 @@ impl Record {
             replay_children: false,
             callback_id: None,
             input_payload: None,
-            operation_id: operation_id.clone_ref(py),
         };
-        for member in DETAILS {
-            let Some(details) = wire
-                .get_item(member)?
-                .and_then(|value| value.cast_into::<PyDict>().ok())
-            else {
+        let mut details = Vec::new();
+        for (member, value) in wire.iter() {
+            let Some(member) = member.cast::<PyString>().ok().and_then(|m| m.to_str().ok()) else {
                 continue;
             };
-            record.read_details(&details, unit)?;
+            match member {
+                "Id" => id = text(value),
+                "Type" => kind = Some(value),
+                "Status" => status = Some(value),
+                "ParentId" => record.parent_id = text(value),
+                "Name" => record.name = text(value),
+                "SubType" => record.sub_type = text(value),
+                "StartTimestamp" => record.start_ms = milliseconds(&value, unit),
+                "EndTimestamp" => record.end_ms = milliseconds(&value, unit),
+                _ if member.ends_with("Details") => {
+                    details.extend(value.cast_into::<PyDict>().ok());
+                }
+                _ => {}
+            }
         }
+        let id = id
+            .filter(|id| !id.bind(py).is_empty().unwrap_or(true))
+            .ok_or_else(|| history_error(py, "an operation has no Id", None, Some("Id")))?;
+        let unknown = |field: &str, value: Option<&Bound<'_, PyAny>>| match value {
+            None => history_error(
+                py,
+                &format!("an operation has no {field}"),
+                Some(&id.bind(py).to_string()),
+                Some(field),
+            ),
+            Some(value) => PyValueError::new_err(format!(
+                "{value:?} is no {field} that this SDK knows (operation {})",
+                id.bind(py)
+            )),
+        };
+        record.operation_type = word(kind.as_ref(), |word| Kind::parse(word).is_some())?
+            .ok_or_else(|| unknown("Type", kind.as_ref()))?;
+        record.status = word(status.as_ref(), |word| Status::parse(word).is_some())?
+            .ok_or_else(|| unknown("Status", status.as_ref()))?;
+        for details in &details {
+            record.read_details(details, unit).map_err(|field| {
+                let reason =
+                    format!("the {field} of an operation is not of the form it should have");
+                history_error(py, &reason, Some(&id.bind(py).to_string()), Some(field))
+            })?;
+        }
+        record.operation_id = id;
         Ok(record)
     }
 
-    fn read_details(&mut self, details: &Bound<'_, PyDict>, unit: Unit) -> PyResult<()> {
+    /// The error is the member that is not of its form.
+    fn read_details(
+        &mut self,
+        details: &Bound<'_, PyDict>,
+        unit: Unit,
+    ) -> Result<(), &'static str> {
         for (member, value) in details.iter() {
+            let Some(member) = member.cast::<PyString>().ok().and_then(|m| m.to_str().ok()) else {
+                continue;
+            };
             if value.is_none() {
                 continue;
             }
-            let text = || {
-                value
-                    .cast::<PyString>()
-                    .ok()
-                    .map(|text| text.clone().unbind())
-            };
-            match member.cast::<PyString>()?.to_str()? {
-                "Result" => self.result = text(),
-                "InputPayload" => self.input_payload = text(),
-                "CallbackId" => self.callback_id = text(),
-                "ReplayChildren" => self.replay_children = value.is_truthy()?,
-                "Attempt" => self.attempt = value.extract()?,
+            match member {
+                "Result" => self.result = text(value),
+                "InputPayload" => self.input_payload = text(value),
+                "CallbackId" => self.callback_id = text(value),
+                "ReplayChildren" => {
+                    self.replay_children = value.is_truthy().map_err(|_| "ReplayChildren")?;
+                }
+                "Attempt" => self.attempt = value.extract().map_err(|_| "Attempt")?,
                 "NextAttemptTimestamp" => self.next_attempt_ms = milliseconds(&value, unit),
                 "ScheduledEndTimestamp" => self.scheduled_end_ms = milliseconds(&value, unit),
-                "Error" => {
-                    let error = value.cast::<PyDict>()?;
-                    let field =
-                        |name: &str| -> PyResult<Option<Bound<'_, PyAny>>> { error.get_item(name) };
-                    let trace = field("StackTrace")?.filter(PyAnyMethods::is_instance_of::<PyList>);
-                    let fields = (
-                        field("ErrorMessage")?,
-                        field("ErrorType")?,
-                        field("ErrorData")?,
-                        trace,
-                    );
-                    self.error = Some(fields.into_pyobject(details.py())?.unbind());
-                }
+                "Error" => self.error = Some(read_error(&value).map_err(|_| "Error")?),
                 _ => {}
             }
         }
         Ok(())
     }
+}
+
+/// (message, type, data, stack trace)
+fn read_error(error: &Bound<'_, PyAny>) -> PyResult<Py<PyTuple>> {
+    let py = error.py();
+    let error = error.cast::<PyDict>()?;
+    let trace = error.get_item(intern!(py, "StackTrace"))?;
+    let fields = (
+        error.get_item(intern!(py, "ErrorMessage"))?,
+        error.get_item(intern!(py, "ErrorType"))?,
+        error.get_item(intern!(py, "ErrorData"))?,
+        trace.filter(PyAnyMethods::is_instance_of::<PyList>),
+    );
+    Ok(fields.into_pyobject(py)?.unbind())
 }

@@ -179,35 +179,35 @@ impl Whole {
         }
     }
 
-    /// One member alone, if there is such a one.
-    fn member<'py>(
-        &self,
-        name: &Bound<'py, PyString>,
-    ) -> PyResult<Option<(Bound<'py, PyAny>, Unit)>> {
-        let py = name.py();
-        match self {
+    /// When the operation ended (0 if that is not known), and its id.
+    pub fn completion(&self, py: Python<'_>) -> PyResult<(i64, Py<PyString>)> {
+        let (id, ended, unit) = match self {
             Self::Object(object) => {
-                let value = object.bind(py).get_item(name)?;
-                Ok(value.map(|value| (value, Unit::Milliseconds)))
+                let object = object.bind(py);
+                let ended = object.get_item(intern!(py, "EndTimestamp"))?;
+                let id = object.get_item(intern!(py, "Id"))?;
+                (id, ended, Unit::Milliseconds)
             }
             Self::Raw(page, span) => {
                 let text = span.of(page.as_bytes(py)).unwrap_or_default();
-                let value = page::member(text, name.to_str()?);
-                let value = value
-                    .map(|text| codec::decode_json_bytes(py, text))
-                    .transpose()?;
-                Ok(value.map(|value| (value, Unit::Seconds)))
+                let value = |text: Option<&[u8]>| match text {
+                    Some([b'"', plain @ .., b'"'])
+                        if plain.is_ascii() && !plain.contains(&b'\\') =>
+                    {
+                        Ok(std::str::from_utf8(plain)
+                            .ok()
+                            .map(|plain| PyString::new(py, plain).into_any()))
+                    }
+                    text => text
+                        .map(|text| codec::decode_json_bytes(py, text))
+                        .transpose(),
+                };
+                let [id, ended] = page::members(text, ["Id", "EndTimestamp"]);
+                (value(id)?, value(ended)?, Unit::Seconds)
             }
-        }
-    }
-
-    /// The id, and when the operation ended (0 if that is not known).
-    pub fn completion(&self, py: Python<'_>) -> PyResult<(i64, Py<PyString>)> {
-        let id = self.member(intern!(py, "Id"))?.map(|(id, _)| id);
-        let id = id.and_then(|id| id.cast_into::<PyString>().ok());
-        let ended = self.member(intern!(py, "EndTimestamp"))?;
-        let ended_ms = ended.and_then(|(moment, unit)| milliseconds(&moment, unit));
-        match id {
+        };
+        let ended_ms = ended.and_then(|moment| milliseconds(&moment, unit));
+        match id.and_then(|id| id.cast_into::<PyString>().ok()) {
             Some(id) => Ok((ended_ms.unwrap_or(0), id.unbind())),
             None => Err(history_error(
                 py,
