@@ -334,7 +334,7 @@ class Batch:
 
     def _take(self, lanes: int) -> list[Run]:
         runs: list[Run] = []
-        for command in self._machine.on(Lanes(lanes), self._state.clock.now_ms()):
+        for command in self._machine.on(_ONE_LANE if lanes == 1 else Lanes(lanes), self._state.clock.now_ms()):
             if isinstance(command, Resume):
                 runs += [(index, True) for index in command.indexes]
             elif isinstance(command, Start):
@@ -404,4 +404,5 @@ class Batch:
 Run: TypeAlias = tuple[int, bool]
 """A branch to run, and whether it is resumed in this invocation."""
 
+_ONE_LANE = Lanes(1)
 _OVER = frozenset({Phase.DRAINING, Phase.ENDED})

@@ -189,20 +189,26 @@ class OperationUpdate(Value):
             "Type": self.operation_type.value,
             "Action": self.action.value,
         }
-        texts = {"ParentId": self.parent_id, "Name": self.name, "SubType": self.sub_type}
-        update |= {member: text for member, text in texts.items() if text}
+        if self.parent_id:
+            update["ParentId"] = self.parent_id
+        if self.name:
+            update["Name"] = self.name
+        if self.sub_type:
+            update["SubType"] = self.sub_type
         if self.payload is not None:
             update["Payload"] = self.payload
-        for member, part in (
-            ("Error", self.error),
-            ("ContextOptions", self.context_options),
-            ("StepOptions", self.step_options),
-            ("WaitOptions", self.wait_options),
-            ("CallbackOptions", self.callback_options),
-            ("ChainedInvokeOptions", self.chained_invoke_options),
-        ):
-            if part is not None:
-                update[member] = part.to_dict()
+        if self.error is not None:
+            update["Error"] = self.error.to_dict()
+        if self.context_options is not None:
+            update["ContextOptions"] = self.context_options.to_dict()
+        if self.step_options is not None:
+            update["StepOptions"] = self.step_options.to_dict()
+        if self.wait_options is not None:
+            update["WaitOptions"] = self.wait_options.to_dict()
+        if self.callback_options is not None:
+            update["CallbackOptions"] = self.callback_options.to_dict()
+        if self.chained_invoke_options is not None:
+            update["ChainedInvokeOptions"] = self.chained_invoke_options.to_dict()
         return update
 
     @classmethod

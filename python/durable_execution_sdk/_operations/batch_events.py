@@ -88,6 +88,7 @@ class Drained:
 
 
 BranchEvent: TypeAlias = Succeeded | Failed | Suspended | Orphaned | Fatal
+BRANCH_EVENTS = (Succeeded, Failed, Suspended, Orphaned, Fatal)
 Event: TypeAlias = BranchEvent | Begun | Lanes | Decided | Tick | Refreshed | Drained
 
 

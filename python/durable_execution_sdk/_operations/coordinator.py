@@ -55,6 +55,7 @@ from durable_execution_sdk._model.completion import (
 )
 from durable_execution_sdk._model.errors import InvalidStateError
 from durable_execution_sdk._operations.batch_events import (
+    BRANCH_EVENTS,
     Ask,
     Begun,
     BranchEvent,
@@ -138,6 +139,7 @@ class Coordinator:
         "_changed",
         "_due",
         "_ends",
+        "_enough",
         "_fatal",
         "_limit",
         "_names",
@@ -171,6 +173,8 @@ class Coordinator:
         self._policy = CompletionPolicy(total, config)
         self._limit = total if max_concurrency is None else max_concurrency
         self._names = names
+        # Without failures and predicate, fewer successes than these cannot end the batch.
+        self._enough = min(total, config.min_successful or total)
         self._phase = Phase.NEW
         self._states = [BranchState.WAITING] * total
         self._ends: list[BatchItem[Any] | None] = []
@@ -215,12 +219,16 @@ class Coordinator:
         """How many branches may be started now, from index `started` on."""
         if self._phase is not Phase.OPEN:
             return 0
-        return min(self._limit - self._under_way, self._total - self.started)
+        free, left = self._limit - self._under_way, self._total - self.started
+        return free if free < left else left
 
     @property
     def runnable(self) -> int:
         """How many lanes would be of use now."""
-        return len(self._due) + self.admissible if self._phase is Phase.OPEN else 0
+        if self._phase is not Phase.OPEN:
+            return 0
+        free, left = self._limit - self._under_way, self._total - self.started
+        return len(self._due) + (free if free < left else left)
 
     @property
     def resumable(self) -> int:
@@ -243,25 +251,21 @@ class Coordinator:
             InvalidStateError: The event cannot happen in this state: the driver is at fault.
         """
         phase = self._phase
-        if phase is Phase.ENDED:
-            return []  # a branch that ran on after the end
-        if isinstance(event, Succeeded | Failed | Suspended | Orphaned | Fatal):
-            if phase is Phase.ASKING:
-                self._backlog.append(event)
-                return []
-            if phase is Phase.DRAINING:
-                self._take_late(event)
-                return []
-            if phase is Phase.OPEN:
-                return self._take(event, now_ms)
-        elif phase is Phase.OPEN:
+        if phase is Phase.OPEN:
             if isinstance(event, Lanes):
                 return self._fill(event.free, now_ms)
+            if isinstance(event, BRANCH_EVENTS):
+                return self._take(event, now_ms)
             if isinstance(event, Tick):
                 return self._advance(now_ms)
             if isinstance(event, Refreshed) and self._refreshing is not None:
                 return self._rejoin(now_ms)
+        elif phase is Phase.ENDED:
+            return []  # a branch that ran on after the end
         elif phase is Phase.ASKING:
+            if isinstance(event, BRANCH_EVENTS):
+                self._backlog.append(event)
+                return []
             if isinstance(event, Decided):
                 return self._hear(event.decision, now_ms)
             if isinstance(event, Refreshed) and self._refreshing is not None:
@@ -270,6 +274,9 @@ class Coordinator:
             if isinstance(event, Lanes | Tick):
                 return []
         elif phase is Phase.DRAINING:
+            if isinstance(event, BRANCH_EVENTS):
+                self._take_late(event)
+                return []
             if isinstance(event, Drained):
                 return [self._outcome()]
             if isinstance(event, Lanes | Tick | Refreshed):
@@ -296,17 +303,16 @@ class Coordinator:
     def _take(self, event: BranchEvent, now_ms: int) -> list[Command]:
         self._move(event.index, type(event))
         self.running -= 1
-        match event:
-            case Succeeded() | Failed():
-                self._under_way -= 1
-                self._record_end(event)
-            case Suspended(index, due_ms):
-                if due_ms is not None:
-                    self._join_wave(index, due_ms, now_ms)
-            case Orphaned():
-                return self._end(Discard())
-            case Fatal(_, error):
-                return self._end(Raise(error))
+        if isinstance(event, Succeeded | Failed):
+            self._under_way -= 1
+            self._record_end(event)
+        elif isinstance(event, Suspended):
+            if event.due_ms is not None:
+                self._join_wave(event.index, event.due_ms, now_ms)
+        elif isinstance(event, Orphaned):
+            return self._end(Discard())
+        else:
+            return self._end(Raise(event.error))
         self._changed = True
         return self._advance(now_ms)
 
@@ -375,6 +381,8 @@ class Coordinator:
 
     def _judge(self, decision: CompletionDecision | None) -> list[Command]:
         """Does the batch end here? If so, the reason is fixed."""
+        if decision is None and not self.failed and self.succeeded < self._enough:
+            return []
         self._reason = self._policy.reason_given(self.succeeded, self.failed, decision)
         if self._reason is None:
             return []
@@ -402,22 +410,25 @@ class Coordinator:
 
     def _fill(self, free: int, now_ms: int) -> list[Command]:
         commands: list[Command] = []
-        resumed = [self._due.popleft() for _ in range(min(free, len(self._due)))]
-        for index in resumed:
-            self._move(index, Lanes)
-            self._resumed_at_ms[index] = now_ms
-        if resumed:
+        if self._due:
+            resumed = [self._due.popleft() for _ in range(min(free, len(self._due)))]
+            for index in resumed:
+                self._move(index, Lanes)
+                self._resumed_at_ms[index] = now_ms
+            self.running += len(resumed)
+            free -= len(resumed)
             commands.append(Resume(resumed))
-        count = max(0, min(free - len(resumed), self.admissible))
-        if count:
+        count = min(free, self.admissible)
+        if count > 0:
             first = self.started
-            for index in range(first, first + count):
+            indexes = range(first, first + count)
+            for index in indexes:
                 self._move(index, Lanes)
             self._ends += [None] * count
             self.started += count
+            self.running += count
             self._under_way += count
-            commands.append(Start(range(first, first + count)))
-        self.running += len(resumed) + count
+            commands.append(Start(indexes))
         return commands
 
     def _end(self, command: Command) -> list[Command]:
