@@ -20,7 +20,12 @@ from benches.events import (
 
 
 def measure(sdk: str, items: int, latency_ms: int = 0, what: str = "time") -> float:
-    """Microseconds per one-step item of a map that runs for the first time, or the most threads beside the main one."""
+    """Microseconds per one-step item of a map that runs for the first time, or the most threads beside the main one.
+
+    With `what="replay"`, microseconds per finished branch instead.
+    """
+    if what == "replay":
+        return replay(sdk, items)
     module = importlib.import_module(sdk)
     client = Client(latency_ms / 1000)
     most = threading.active_count()

@@ -24,14 +24,13 @@ from durable_execution_sdk._drivers.calls import operate
 from durable_execution_sdk._drivers.clock import real_seconds_until
 from durable_execution_sdk._drivers.codec import Codec
 from durable_execution_sdk._drivers.locks import BriefLock
+from durable_execution_sdk._drivers.plans import BatchPlan
 from durable_execution_sdk._drivers.scope import OperationScope
 from durable_execution_sdk._drivers.state import park
 from durable_execution_sdk._drivers.strand import Strand
-from durable_execution_sdk._drivers.threads import run_scope
-from durable_execution_sdk._model.batch import BatchItem, BatchResult, ConcurrentExecutionItem
-from durable_execution_sdk._model.checks import check_callable
+from durable_execution_sdk._drivers.threads import conclude, run_scope, settle_scope
+from durable_execution_sdk._model.batch import BatchItem, BatchResult
 from durable_execution_sdk._model.completion import BatchItemStatus, CompletionPolicy
-from durable_execution_sdk._model.config import ConcurrencyConfig, MapConfig, ParallelBranch, ParallelConfig
 from durable_execution_sdk._model.enums import OperationSubType, OperationType
 from durable_execution_sdk._model.signals import OrphanedChildException
 from durable_execution_sdk._model.updates import OperationIdentifier
@@ -62,99 +61,10 @@ from durable_execution_sdk._operations.batch_record import CompletionRecord, sum
 from durable_execution_sdk._operations.child import ChildOperation
 from durable_execution_sdk._operations.coordinator import Coordinator, Phase
 from durable_execution_sdk._operations.identity import describe
-from durable_execution_sdk._operations.verdicts import Enter
-from durable_execution_sdk._policy.naming import map_item_name, parallel_branch_name
+from durable_execution_sdk._operations.verdicts import Deliver, Enter, Settled
 from durable_execution_sdk._serdes.text import EXTENDED_TYPES_SERDES
 
 _logger = logging.getLogger("durable_execution_sdk")
-
-
-@dataclass(frozen=True, slots=True)
-class BatchPlan:
-    """What map, parallel and the primitive under them come down to."""
-
-    name: str | None
-    config: ConcurrencyConfig
-    total: int
-    body: Callable[[Any, int], Any]
-    """Runs one branch: its context, its index."""
-    function_of: Callable[[int], Callable[..., Any]]
-    """The user's function that `body` calls: its colour counts."""
-    default_name: Callable[[int], str] = str
-    """Names the branches that have no name given; not asked where all have one."""
-    given_names: Callable[[], Sequence[str | None]] | None = None
-    """Asked when the batch is entered, for it may be user code."""
-
-
-def map_plan(inputs: Any, total: int, func: Callable[..., Any], name: str | None, config: MapConfig[Any]) -> BatchPlan:
-    """The plan of a map."""
-    namer = config.item_namer
-    items = inputs if isinstance(inputs, Sequence) else list(inputs)  # sets and views of dicts are taken too
-
-    def body(branch: Any, index: int) -> Any:
-        return func(branch, items[index], index, inputs)
-
-    def names() -> Sequence[str | None]:
-        assert namer is not None  # given only where there is one
-        return [namer(item, index) for index, item in enumerate(items)]
-
-    options = _options(config, OperationSubType.MAP, OperationSubType.MAP_ITERATION)
-    given = names if namer is not None else None
-    return BatchPlan(name, options, total, body, lambda _: func, map_item_name, given)
-
-
-def parallel_plan(functions: Sequence[Callable[[Any], Any]], name: str | None, config: ParallelConfig) -> BatchPlan:
-    """The plan of a parallel."""
-    branches = list(functions)
-    for index, function in enumerate(branches):
-        check_callable(f"functions[{index}]", function)
-
-    def body(branch: Any, index: int) -> Any:
-        return branches[index](branch)
-
-    def names() -> Sequence[str | None]:
-        return [function.name if isinstance(function, ParallelBranch) else None for function in branches]
-
-    options = _options(config, OperationSubType.PARALLEL, OperationSubType.PARALLEL_BRANCH)
-
-    def function_of(index: int) -> Callable[..., Any]:
-        function = branches[index]
-        return function.func if isinstance(function, ParallelBranch) else function
-
-    return BatchPlan(name, options, len(branches), body, function_of, parallel_branch_name, names)
-
-
-def items_plan(
-    items: Sequence[ConcurrentExecutionItem[Any]],
-    total: int,
-    executor: Callable[..., Any],
-    name: str | None,
-    config: ConcurrencyConfig,
-) -> BatchPlan:
-    """The plan of the primitive."""
-
-    def body(branch: Any, index: int) -> Any:
-        return executor(items[index], branch)
-
-    def names() -> Sequence[str | None]:
-        return [item.id if item.name is None else item.name for item in items]
-
-    return BatchPlan(name, config, total, body, lambda _: executor, given_names=names)
-
-
-def _options(
-    config: MapConfig[Any] | ParallelConfig, top: OperationSubType, iteration: OperationSubType
-) -> ConcurrencyConfig:
-    return ConcurrencyConfig(
-        config.max_concurrency,
-        config.completion_config,
-        config.serdes,
-        config.item_serdes,
-        config.summary_generator,
-        config.nesting_type,
-        top_level_sub_type=top.value,
-        iteration_sub_type=iteration.value,
-    )
 
 
 def call_batch(context: OperationScope, plan: BatchPlan) -> BatchResult[Any]:
@@ -192,9 +102,13 @@ class Batch:
         "_lock",
         "_machine",
         "_op",
+        "_own_thread_is_busy",
+        "_own_thread_sends",
         "_record",
         "_serdes",
         "_state",
+        "_successes_end_nothing",
+        "_unsent",
         "_variables",
         "_wake_ms",
     )
@@ -213,6 +127,13 @@ class Batch:
         self._lock = BriefLock()
         self._inbox: SimpleQueue[Sequence[Command]] = SimpleQueue()
         self._wake_ms: int | None = None
+        rule = config.completion_config
+        self._successes_end_nothing = (
+            rule.min_successful is None and rule.should_complete is None and self._state.hooks is None
+        )
+        self._own_thread_is_busy = False
+        self._own_thread_sends = False
+        self._unsent = 0
         self._variables = contextvars.copy_context()
 
     # --- on the batch's own thread ---
@@ -230,6 +151,7 @@ class Batch:
                         self._state.commit.commit(None)
                         commands = self._tell(Refreshed())
                     case Drain():
+                        self._send()
                         commands = self._tell(Drained())
                     case Finish(result):
                         return result
@@ -259,12 +181,30 @@ class Batch:
         for run in live:
             self._state.branch_pool.give(partial(self._work, run))
         if own is not None:
-            return self._tell(self._outcome(own))
+            self._own_thread_is_busy = True
+            try:
+                return self._tell(self._outcome(own))
+            finally:
+                self._own_thread_is_busy = False
         for run in finished:
             commands = self._tell(self._outcome(run))
             if commands:
                 self._inbox.put(commands)
-        return () if finished else self._wait()
+        if finished:
+            return ()
+        if self._own_thread_sends:
+            self._send()
+            return ()
+        return self._wait()
+
+    def _send(self) -> None:
+        """See to it that the ends of branches are sent that no thread waits for."""
+        commit = self._state.commit
+        while self._own_thread_sends:
+            commit.flush(self._unsent)
+            with self._lock:
+                if commit.has_ended or self._state.journal.settled >= self._unsent:
+                    self._own_thread_sends = False
 
     def _admit(self) -> tuple[list[Run], list[Run]]:
         """Admit branches in order: those that are finished, and as many others as there are threads for."""
@@ -301,17 +241,74 @@ class Batch:
 
     def _work(self, run: Run | None) -> None:
         """Run a branch, and then others as long as there are any."""
+        try:
+            self._work_on(run)
+        except BaseException as error:  # a fault of ours: the batch must not wait for this thread for ever
+            self._inbox.put((Raise(error),))
+
+    def _work_on(self, run: Run | None) -> None:
         while run is not None and self._machine.phase not in _OVER:
-            event = self._outcome(run)
-            with self._lock:
-                commands = self._machine.on(event, self._state.clock.now_ms())
-                run = self._next()
-                wake_ms = self._machine.wake_ms
-                earlier = wake_ms is not None and (self._wake_ms is None or wake_ms < self._wake_ms)
-                if earlier:
-                    self._wake_ms = wake_ms
-            if commands or earlier:
-                self._inbox.put(commands)
+            outcome = self._run(run)
+            if isinstance(outcome, Ending):
+                run = self._end_later(outcome)
+                if run is not None:
+                    continue
+                outcome = self._end_now(outcome)
+            run = self._carry(outcome)
+
+    def _carry(self, event: BranchEvent) -> Run | None:
+        """Hand an event to the coordinator; the branch to run next, if there is one."""
+        with self._lock:
+            commands = self._machine.on(event, self._state.clock.now_ms())
+            run = self._next()
+            wake_ms = self._machine.wake_ms
+            earlier = wake_ms is not None and (self._wake_ms is None or wake_ms < self._wake_ms)
+            if earlier:
+                self._wake_ms = wake_ms
+        if commands or earlier:
+            self._inbox.put(commands)
+        return run
+
+    def _end_later(self, ending: Ending) -> Run | None:
+        """Have a branch's end acknowledged while this thread goes on with another branch, if there is one.
+
+        The place of the branch stays taken until then, and its success ends nothing but itself, so nobody can tell.
+        """
+        with self._lock:
+            run = None if self._own_thread_is_busy else self._next()
+        if run is None:
+            return None
+        try:
+            update = ending.settled.update
+            assert update is not None  # only what is to be acknowledged ends later
+            ticket = self._state.commit.commit_later(update, partial(self._has_ended, ending.event))
+        except BaseException as error:  # as `commit` would have raised it
+            self._has_ended(ending.event, error)
+            return run
+        with self._lock:
+            self._unsent = ticket
+            asleep, self._own_thread_sends = not self._own_thread_sends, True
+        if asleep:
+            self._inbox.put(())
+        return run
+
+    def _end_now(self, ending: Ending) -> BranchEvent:
+        try:
+            conclude(self._state, self._op.branch(ending.event.index), ending.settled)
+        except BaseException as error:  # the coordinator decides what becomes of it
+            return ended_by(ending.event.index, error)
+        return ending.event
+
+    def _has_ended(self, event: Succeeded, error: BaseException | None) -> None:
+        """What was to be acknowledged is, or never will be. Whoever says so has other things to do."""
+        with self._lock:
+            told = event if error is None else ended_by(event.index, error)
+            commands = self._machine.on(told, self._state.clock.now_ms())
+            others = self._state.branch_pool.claim(self._machine.runnable, self._serve)
+        if commands:
+            self._inbox.put(commands)
+        for _ in range(others):
+            self._state.branch_pool.give(self._serve)
 
     def _serve(self) -> None:
         """A thread of the pool has nothing to do."""
@@ -342,20 +339,28 @@ class Batch:
         return runs
 
     def _outcome(self, run: Run) -> BranchEvent:
+        outcome = self._run(run)
+        return self._end_now(outcome) if isinstance(outcome, Ending) else outcome
+
+    def _run(self, run: Run) -> BranchEvent | Ending:
         # Variables that a branch sets are its own, whichever thread it runs on.
         return self._variables.copy().run(self._run_branch, *run)
 
-    def _run_branch(self, index: int, resumed: bool) -> BranchEvent:
+    def _run_branch(self, index: int, resumed: bool) -> BranchEvent | Ending:
         strand = Strand()
         hooks = self._state.hooks
         try:
             with strand.running(), nullcontext() if hooks is None else hooks.branch_context():
-                return Succeeded(index, self._enter(index, strand, resumed=resumed))
+                identity, settled, value = self._enter(index, strand, resumed=resumed)
+                if self._successes_end_nothing and settled.update is not None and isinstance(settled.then, Deliver):
+                    return Ending(Succeeded(index, value), settled)
+                conclude(self._state, identity, settled)
+                return Succeeded(index, value)
         except BaseException as error:  # the coordinator decides what becomes of it
             return ended_by(index, error)
 
-    def _enter(self, index: int, strand: Strand, *, resumed: bool = False) -> Any:
-        """The child context that a branch is."""
+    def _enter(self, index: int, strand: Strand, *, resumed: bool = False) -> tuple[OperationIdentifier, Settled, Any]:
+        """The child context that a branch is, up to its end: who it is, what is left to do, the result."""
         op, state = self._op, self._state
         identity = op.branch(index)
         replaying = resumed or (
@@ -374,7 +379,8 @@ class Batch:
                 _logger.warning("An exception while %s was being suspended is ignored.", describe(identity))
                 raise strand.signal from error
 
-        return run_scope(state, ChildOperation(identity, op.is_flat), body, Codec(self._serdes, state, identity), None)
+        codec = Codec(self._serdes, state, identity)
+        return identity, *settle_scope(state, ChildOperation(identity, op.is_flat), body, codec, None)
 
     # --- a batch that is recorded as finished ---
 
@@ -393,7 +399,9 @@ class Batch:
 
     def _reenter(self, index: int) -> BatchItem[Any]:
         try:
-            return BatchItem(index, BatchItemStatus.SUCCEEDED, self._enter(index, self._context.strand))
+            identity, settled, value = self._enter(index, self._context.strand)
+            conclude(self._state, identity, settled)
+            return BatchItem(index, BatchItemStatus.SUCCEEDED, value)
         except Exception as error:
             event = ended_by(index, error)
             if not self._op.is_flat or not isinstance(event, Failed) or event.retryable is not None:
@@ -403,6 +411,15 @@ class Batch:
 
 Run: TypeAlias = tuple[int, bool]
 """A branch to run, and whether it is resumed in this invocation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A branch whose body succeeded, and whose end is yet to be acknowledged."""
+
+    event: Succeeded
+    settled: Settled
+
 
 _ONE_LANE = Lanes(1)
 _OVER = frozenset({Phase.DRAINING, Phase.ENDED})

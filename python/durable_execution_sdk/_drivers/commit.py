@@ -20,7 +20,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from durable_execution_sdk._core import Journal, Request
@@ -65,6 +65,7 @@ class GroupCommit:
         "_arn",
         "_closed",
         "_end",
+        "_followers",
         "_journal",
         "_lock",
         "_oldest_unsent",
@@ -94,6 +95,7 @@ class GroupCommit:
         self._on_changed = on_changed
         self._lock = BriefLock()
         self._waiters: deque[_Waiter] = deque()
+        self._followers: list[tuple[int, Callable[[BaseException | None], None]]] = []
         self._token_stem = ""
         self._tokens = itertools.count(1)
         self._wake = threading.Event()
@@ -146,6 +148,26 @@ class GroupCommit:
                 self._refuse(None)
             self._turn(ticket)
 
+    def commit_later(self, update: OperationUpdate, then: Callable[[BaseException | None], None]) -> int:
+        """Queue an update and return its ticket; `then` is called when it is acknowledged and merged.
+
+        It is called by whichever thread has sent it, with None or with what `commit` would have raised, and must not
+        raise or block. Somebody must see to it that the update is sent: `flush` it before long.
+        """
+        ticket = self._push(update)
+        with self._lock:
+            if self._end is None and self._journal.settled < ticket:
+                self._followers.append((ticket, then))
+                self._arm()
+                return ticket
+        then(self._refusal(update) if self._journal.settled < ticket else None)
+        return ticket
+
+    def flush(self, ticket: int) -> None:
+        """Have everything up to this ticket acknowledged; returns early where sending has ended."""
+        while self._end is None and self._journal.settled < ticket:
+            self._turn(ticket)
+
     def drain(self) -> None:
         """Have everything acknowledged that is queued now; nothing if sending has ended."""
         while self._end is None and (self._journal.queued or self._sending):
@@ -159,6 +181,11 @@ class GroupCommit:
         self._wake.set()
         if timer is not None:
             timer.join()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will be sent."""
+        return self._end is not None
 
     @property
     def failure(self) -> BackgroundThreadError | None:
@@ -179,9 +206,13 @@ class GroupCommit:
         end = self._end
         if isinstance(end, BackgroundThreadError):
             raise BackgroundThreadError(str(end), end.source_exception) from end.source_exception
-        if isinstance(end, SuspendExecution):
-            raise SuspendExecution(str(end))
-        raise _orphaned(update)
+        raise self._refusal(update)
+
+    def _refusal(self, update: OperationUpdate | None) -> BaseException:
+        end = self._end
+        if isinstance(end, BackgroundThreadError):
+            return BackgroundThreadError(str(end), end.source_exception)
+        return SuspendExecution(str(end)) if isinstance(end, SuspendExecution) else _orphaned(update)
 
     def _turn(self, ticket: int | None) -> None:
         """Send one batch, or wait for whoever is sending: until the ticket is settled, or it is our turn.
@@ -247,7 +278,21 @@ class GroupCommit:
                     self._oldest_unsent = None
                     self._journal.discard()
                 self._sending = False
+                settled = self._journal.settled
+                followers = self._take_followers(settled)
                 self._wake_waiters()
+            for ticket, then in followers:
+                then(None if ticket <= settled else self._refusal(None))
+
+    def _take_followers(self, settled: int) -> Sequence[tuple[int, Callable[[BaseException | None], None]]]:
+        followers = self._followers
+        if not followers:
+            return ()
+        if self._end is not None:
+            self._followers = []
+            return followers
+        self._followers = [follower for follower in followers if follower[0] > settled]
+        return [follower for follower in followers if follower[0] <= settled]
 
     def _wake_waiters(self) -> None:
         settled, ended = self._journal.settled, self._end is not None

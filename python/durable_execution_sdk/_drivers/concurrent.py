@@ -66,7 +66,8 @@ class ConcurrentScope(OperationScope):
             >>> batch.get_results()
             [9, 16]
         """
-        from durable_execution_sdk._drivers.batches import call_batch, map_plan
+        from durable_execution_sdk._drivers.batches import call_batch
+        from durable_execution_sdk._drivers.plans import map_plan
         from durable_execution_sdk._operations.batch import count_of
 
         total = count_of("inputs", inputs)
@@ -118,7 +119,8 @@ class ConcurrentScope(OperationScope):
             >>> both.get_results()
             ['stock', 'price']
         """
-        from durable_execution_sdk._drivers.batches import call_batch, parallel_plan
+        from durable_execution_sdk._drivers.batches import call_batch
+        from durable_execution_sdk._drivers.plans import parallel_plan
         from durable_execution_sdk._operations.batch import count_of
 
         count = count_of("functions", functions)
@@ -169,7 +171,8 @@ class ConcurrentScope(OperationScope):
             >>> ctx.execute_concurrently(items, lambda item, branch: item.data + 1, name="shards").get_results()
             [1, 2]
         """
-        from durable_execution_sdk._drivers.batches import call_batch, items_plan
+        from durable_execution_sdk._drivers.batches import call_batch
+        from durable_execution_sdk._drivers.plans import items_plan
         from durable_execution_sdk._operations.batch import check_positions, count_of
 
         total = count_of("items", items)

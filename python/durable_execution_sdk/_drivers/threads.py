@@ -24,6 +24,7 @@ from durable_execution_sdk._operations.verdicts import (
     Announce,
     Attempt,
     Condemn,
+    Deliver,
     Enter,
     Escape,
     Found,
@@ -190,10 +191,24 @@ def run_scope(
 
     `body` is told how it is entered; it must let the signals of this SDK pass.
     """
+    settled, value = settle_scope(state, op, body, codec, summarise, position)
+    conclude(state, op.identity, settled)
+    return value
+
+
+def settle_scope(
+    state: ExecutionState,
+    op: ChildOperation,
+    body: Callable[[Enter], Any],
+    codec: Codec,
+    summarise: Callable[[Any], str] | None,
+    position: int | None = None,
+) -> tuple[Settled, Any]:
+    """The same up to the point where the end must be acknowledged: what `conclude` takes, and the result."""
     record = state.recall(op.identity, position)
     verdict = op.begin(record)
     if not isinstance(verdict, Enter):
-        return codec.decode(take(state, op.identity, verdict))
+        return _RECORDED, codec.decode(take(state, op.identity, verdict))
     state.require_time()
     if verdict.announce is not None:
         state.announce(verdict.announce, confirm=False)
@@ -215,8 +230,7 @@ def run_scope(
         settled = op.fail(failed, verdict)
     if settled.update is None and state.hooks is not None:
         state.hooks.scope_ended(op.identity, failed, verdict.reconstruct)
-    conclude(state, op.identity, settled)
-    return value
+    return settled, None if failed is not None else value
 
 
 # --- common ---
@@ -247,3 +261,4 @@ def _around(state: ExecutionState, identity: OperationIdentifier, attempt: int |
 
 
 _NOTHING = nullcontext()
+_RECORDED = Settled(None, Deliver(None))

@@ -334,3 +334,24 @@ def test_variables_of_the_caller_are_seen_and_those_of_branches_are_their_own():
 
     output, _ = first(handler)
     assert result(output) == [["handler"] * 3, "handler"]
+
+
+def test_ends_of_branches_share_requests_while_their_threads_go_on():
+    output, service = first(lambda got, ctx: sum(ctx.map(range(300), ten_times, "m").get_results()))
+    assert result(output) == sum(range(300)) * 10
+    ends = [update["Name"] for update in service.updates() if update["Action"] == "SUCCEED"]
+    assert len(ends) == len(set(ends) - {"ten times"}) + 300
+    assert ends[-1] == "m"
+
+
+def test_the_end_of_a_branch_that_cannot_be_written_ends_the_invocation():
+    broken = []
+
+    def fault(phase, number):
+        if phase == "before" and number >= 5:
+            broken.append(number)
+            raise ConnectionError("gone")
+
+    with pytest.raises(ConnectionError, match="gone"):
+        first(lambda got, ctx: told(ctx.map(range(200), ten_times, "m")), FakeService(fault=fault))
+    assert len(broken) == 1

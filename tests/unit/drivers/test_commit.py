@@ -227,3 +227,45 @@ def test_everything_queued_is_sent_at_the_end_in_as_many_requests_as_it_takes():
     commit.drain()
     assert len(gate.batches) == 3
     commit.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ({}, type(None)),
+        (ValueError("gone"), BackgroundThreadError),
+        ({"CheckpointToken": None}, SuspendExecution),
+    ],
+)
+def test_who_goes_on_is_told_what_became_of_the_update(answer, told):
+    gate, _, commit = opened(answer)
+    gate.let_go.release()
+    heard = []
+    ticket = commit.commit_later(step("a"), heard.append)
+    assert heard == []
+    commit.flush(ticket)
+    assert [type(error) for error in heard] == [told]
+    commit.close()
+    assert gate.batches == [["a"]]
+
+
+def test_who_goes_on_is_told_by_whoever_sends():
+    gate, _, commit = opened()
+    gate.let_go.release()
+    heard = []
+    commit.commit_later(step("a"), heard.append)
+    commit.commit(step("b"))
+    assert heard == [None]
+    commit.close()
+    assert gate.batches == [["a", "b"]]
+
+
+def test_nobody_goes_on_after_the_end():
+    gate, _, commit = opened(ValueError("gone"))
+    gate.let_go.release()
+    with pytest.raises(BackgroundThreadError):
+        commit.commit(step("a"))
+    with pytest.raises(BackgroundThreadError):
+        commit.commit_later(step("b"), lambda error: None)
+    commit.flush(99)
+    commit.close()

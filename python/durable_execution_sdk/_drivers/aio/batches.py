@@ -18,8 +18,8 @@ from durable_execution_sdk._core import Record
 from durable_execution_sdk._drivers.aio.colours import run_body
 from durable_execution_sdk._drivers.aio.promise import DurablePromise
 from durable_execution_sdk._drivers.aio.started import StartedScope
-from durable_execution_sdk._drivers.batches import BatchPlan
 from durable_execution_sdk._drivers.codec import Codec
+from durable_execution_sdk._drivers.plans import BatchPlan
 from durable_execution_sdk._model.batch import BatchItem, BatchResult
 from durable_execution_sdk._model.completion import BatchItemStatus, CompletionPolicy
 from durable_execution_sdk._model.enums import OperationSubType, OperationType

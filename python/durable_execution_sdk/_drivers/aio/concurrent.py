@@ -70,7 +70,7 @@ class AsyncConcurrentScope(OperationScope):
             [9, 16]
         """
         from durable_execution_sdk._drivers.aio.batches import start_batch
-        from durable_execution_sdk._drivers.batches import map_plan
+        from durable_execution_sdk._drivers.plans import map_plan
         from durable_execution_sdk._operations.batch import count_of
 
         total = count_of("inputs", inputs)
@@ -124,7 +124,7 @@ class AsyncConcurrentScope(OperationScope):
             ['stock', 'price']
         """
         from durable_execution_sdk._drivers.aio.batches import start_batch
-        from durable_execution_sdk._drivers.batches import parallel_plan
+        from durable_execution_sdk._drivers.plans import parallel_plan
         from durable_execution_sdk._operations.batch import count_of
 
         count = count_of("functions", functions)
@@ -177,7 +177,7 @@ class AsyncConcurrentScope(OperationScope):
             [1, 2]
         """
         from durable_execution_sdk._drivers.aio.batches import start_batch
-        from durable_execution_sdk._drivers.batches import items_plan
+        from durable_execution_sdk._drivers.plans import items_plan
         from durable_execution_sdk._operations.batch import check_positions, count_of
 
         total = count_of("items", items)
