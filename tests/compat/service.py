@@ -83,6 +83,7 @@ class Service:
         self._unseen: dict[str, None] = {}
         self._token = 0
         self._hidden: set[str] = set()
+        self._fired = False
         details = {} if payload is None else {"InputPayload": payload}
         self._put(
             {
@@ -114,6 +115,7 @@ class Service:
         """The next invocation's event, with the whole history on its first page."""
         with self._lock:
             self._fire_timers()
+            self._fired = False
             self._token += 1
             self._unseen.clear()
             return {
@@ -170,8 +172,8 @@ class Service:
                     self._finish(record, self.script.invokes[function])
                     return f"invoke {function}"
             timers = [due for record in self.operations.values() if (due := due_ms(record)) is not None]
-            if not timers and any(record["Status"] == "READY" for record in self.operations.values()):
-                return "a retry whose time came while the invocation ran"
+            if not timers and self._fired:
+                return "a timer whose time came while the invocation ran"
             if not timers:
                 raise ServiceError(
                     "PENDING, but nothing is pending: " + ", ".join(map(describe, self.operations.values()))
@@ -276,6 +278,7 @@ class Service:
             due = due_ms(record)
             if due is None or due > self.now_ms():
                 continue
+            self._fired = True
             if record["Type"] == "WAIT":
                 self._put(record | {"Status": "SUCCEEDED", "EndTimestamp": self.now_ms()})
             else:
