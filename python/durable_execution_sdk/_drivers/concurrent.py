@@ -7,6 +7,7 @@ from typing import Any, Self, TypeVar, overload
 
 from durable_execution_sdk._drivers.scope import OperationScope
 from durable_execution_sdk._model.batch import BatchResult, ConcurrentExecutionItem
+from durable_execution_sdk._model.checks import check_callable, check_config
 from durable_execution_sdk._model.config import ConcurrencyConfig, MapConfig, ParallelConfig
 from durable_execution_sdk._policy.naming import BOUND_NAME
 
@@ -71,6 +72,8 @@ class ConcurrentScope(OperationScope):
         from durable_execution_sdk._operations.batch import count_of
 
         total = count_of("inputs", inputs)
+        check_callable("func", func)
+        check_config(config, MapConfig)
         config = config or _MAP
         config.completion_config.check_total(total)
         return call_batch(self, map_plan(inputs, total, func, name or getattr(func, BOUND_NAME, None), config))
@@ -124,6 +127,7 @@ class ConcurrentScope(OperationScope):
         from durable_execution_sdk._operations.batch import count_of
 
         count = count_of("functions", functions)
+        check_config(config, ParallelConfig)
         config = config or _PARALLEL
         config.completion_config.check_total(count)
         return call_batch(self, parallel_plan(functions, name, config))
@@ -176,6 +180,8 @@ class ConcurrentScope(OperationScope):
         from durable_execution_sdk._operations.batch import check_positions, count_of
 
         total = count_of("items", items)
+        check_callable("executor", executor)
+        check_config(config, ConcurrencyConfig)
         config = config or _CONCURRENCY
         check_positions(items)
         config.completion_config.check_total(total)

@@ -23,6 +23,7 @@ from durable_execution_sdk._drivers.calls import (
 from durable_execution_sdk._drivers.concurrent import ConcurrentScope
 from durable_execution_sdk._drivers.scope import ExecutionContext
 from durable_execution_sdk._drivers.state import ExecutionState
+from durable_execution_sdk._model.checks import check_callable, check_config, check_function_name, refusal
 from durable_execution_sdk._model.config import (
     CallbackConfig,
     ChildConfig,
@@ -38,10 +39,7 @@ from durable_execution_sdk._model.contexts import (
 )
 from durable_execution_sdk._model.duration import Duration, DurationLike, as_duration
 from durable_execution_sdk._model.enums import OperationSubType
-from durable_execution_sdk._model.errors import (
-    ChildContextError,
-    ValidationError,
-)
+from durable_execution_sdk._model.errors import ChildContextError
 from durable_execution_sdk._model.homes import public
 from durable_execution_sdk._model.serdes import SerDes, SerDesDeserializer
 from durable_execution_sdk._model.strategies import WaitForConditionConfig
@@ -102,10 +100,13 @@ class DurableContext(ConcurrentScope):
             >>> total = ctx.step(lambda step: price(order), name="price")
         """
         name = name or getattr(func, BOUND_NAME, None)
+        if config is not None and not isinstance(config, StepConfig):
+            check_config(config, StepConfig)
         if config is None or (config.serdes is None and not config.sub_type):
             value = self._lane_step(name)
             if value is not MISS:
                 return value
+        check_callable("func", func)
         return call_step(self, func, name, config or _STEP)
 
     def wait(self, duration: DurationLike, name: str | None = None) -> None:
@@ -116,7 +117,7 @@ class DurableContext(ConcurrentScope):
             name: Shown in the history.
 
         Raises:
-            ValidationError: It is shorter than a second.
+            ValidationError: It is shorter than a second, or longer than 366 days (Lambda API).
 
         Example:
             >>> ctx.wait(Duration.from_hours(1), name="settlement")
@@ -146,10 +147,13 @@ class DurableContext(ConcurrentScope):
             >>> receipt = ctx.run_in_child_context(lambda child: settle(child, batch), name="batch-7")
         """
         name = name or getattr(func, BOUND_NAME, None)
+        if config is not None and not isinstance(config, ChildConfig):
+            check_config(config, ChildConfig)
         if config is None or (config.serdes is None and not config.sub_type and not config.is_virtual):
             value = self._lane_child(name)
             if value is not MISS:
                 return value  # type: ignore[no-any-return]  # the lane answers with what was recorded
+        check_callable("func", func)
         config = config or _CHILD
         try:
             return call_child(self, func, name, config, config.sub_type or _RUN_IN_CHILD_CONTEXT)  # type: ignore[no-any-return]  # one round trip of T
@@ -181,10 +185,13 @@ class DurableContext(ConcurrentScope):
         Example:
             >>> score = ctx.invoke("credit-check:live", {"customer": 7}, name="credit")
         """
+        if config is not None and not isinstance(config, InvokeConfig):
+            check_config(config, InvokeConfig)
         if config is None or config.serdes_result is None:
             value = self._lane_invoke(name)
             if value is not MISS:
                 return value  # type: ignore[no-any-return]  # the lane answers with what was recorded
+        check_function_name(function_name)
         return call_invoke(self, function_name, payload, name, config or InvokeConfig())  # type: ignore[no-any-return]  # R by promise
 
     def create_callback(self, name: str | None = None, config: CallbackConfig | None = None) -> Callback[Any]:
@@ -202,6 +209,7 @@ class DurableContext(ConcurrentScope):
             >>> ctx.step(lambda step: mail(approval.callback_id), name="ask")
             >>> answer = approval.result()
         """
+        check_config(config, CallbackConfig)
         return call_callback(self, name, config or _CALLBACK)
 
     def wait_for_callback(
@@ -228,6 +236,8 @@ class DurableContext(ConcurrentScope):
         Example:
             >>> answer = ctx.wait_for_callback(lambda callback_id, _: mail(callback_id), name="approval")
         """
+        check_callable("submitter", submitter)
+        check_config(config, WaitForCallbackConfig)
         name = name or getattr(submitter, BOUND_NAME, None)
         settings = config or WaitForCallbackConfig()
 
@@ -289,10 +299,7 @@ class DurableContext(ConcurrentScope):
         Example:
             >>> job = ctx.wait_for_condition(lambda job, _: fetch(job), config, name="job done")
         """
-        if check is None:
-            raise ValidationError("check must be a function, got: None")
-        if config is None:
-            raise ValidationError(f"config must be a WaitForConditionConfig, got: {config!r}")
+        require_condition(check, config)
         if config.serdes is None:
             value = self._lane_condition(name)
             if value is not MISS:
@@ -352,11 +359,21 @@ def _two_way(serdes: Any) -> Any:
 def require_seconds(duration: DurationLike) -> int:
     """The length of a wait in seconds, or the error that says how long it must be."""
     seconds = (duration if isinstance(duration, Duration) else as_duration("duration", duration)).seconds
-    if seconds < 1:
-        raise ValidationError(f"wait takes a duration of at least 1 second, got duration={duration!r}")
+    if not 1 <= seconds <= _LONGEST_WAIT:
+        raise refusal("duration", duration, f"1 to {_LONGEST_WAIT} seconds (Lambda API)")
     return seconds
 
 
+def require_condition(check: object, config: object) -> None:
+    """The error that says what a condition needs, if that is missing."""
+    if not callable(check):
+        raise refusal("check", check, "a function")
+    if config is None:
+        raise refusal("config", config, "a WaitForConditionConfig")
+    check_config(config, WaitForConditionConfig)
+
+
+_LONGEST_WAIT = 31_622_400
 _STEP = StepConfig()
 _CHILD: ChildConfig[Any] = ChildConfig()
 _CALLBACK = CallbackConfig()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from durable_execution_sdk._drivers.bodies import is_async
 from durable_execution_sdk._drivers.context import DurableContext
+from durable_execution_sdk._model.checks import check_callable, check_config, refusal
 from durable_execution_sdk._model.config import WithRetryConfig
 from durable_execution_sdk._model.errors import ValidationError
 from durable_execution_sdk._model.homes import public
@@ -70,6 +71,10 @@ def with_retry(
     Example:
         >>> answer = with_retry(ctx, lambda ctx, run: ctx.step(lambda step: run), WithRetryConfig(), name="ask")
     """
+    check_callable("func", func)
+    if config is None:
+        raise refusal("config", config, "a WithRetryConfig")
+    check_config(config, WithRetryConfig)
     strategy = config.retry_strategy or create_retry_strategy()
 
     if not isinstance(context, DurableContext):

@@ -28,6 +28,20 @@ def check_callable(argument: str, value: object) -> None:
         raise refusal(argument, value, "callable")
 
 
+def check_config(value: object, kind: type) -> None:
+    """Accept None, a `kind`, and what has all its fields: another configuration may serve here, too."""
+    if value is None or isinstance(value, kind):
+        return
+    if not all(hasattr(value, field) for field in kind.__dataclass_fields__):  # type: ignore[attr-defined]  # all kinds are
+        raise refusal("config", value, f"of type {kind.__name__} or None")
+
+
+def check_function_name(value: object) -> None:
+    """Accept what may be the name of a Lambda function."""
+    if not isinstance(value, str) or not value:
+        raise refusal("function_name", value, "the name or ARN of a function")
+
+
 def check_optional_callable(argument: str, value: object) -> None:
     """Accept None, and what can be called."""
     if value is not None and not callable(value):

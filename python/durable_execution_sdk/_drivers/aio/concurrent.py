@@ -8,6 +8,7 @@ from typing import Any, Self, TypeVar, overload
 from durable_execution_sdk._drivers.aio.promise import DurablePromise
 from durable_execution_sdk._drivers.scope import OperationScope
 from durable_execution_sdk._model.batch import BatchResult, ConcurrentExecutionItem
+from durable_execution_sdk._model.checks import check_callable, check_config
 from durable_execution_sdk._model.config import ConcurrencyConfig, MapConfig, ParallelConfig
 from durable_execution_sdk._policy.naming import BOUND_NAME
 
@@ -74,6 +75,8 @@ class AsyncConcurrentScope(OperationScope):
         from durable_execution_sdk._operations.batch import count_of
 
         total = count_of("inputs", inputs)
+        check_callable("func", func)
+        check_config(config, MapConfig)
         config = config or _MAP
         config.completion_config.check_total(total)
         plan = map_plan(inputs, total, func, name or getattr(func, BOUND_NAME, None), config)
@@ -128,6 +131,7 @@ class AsyncConcurrentScope(OperationScope):
         from durable_execution_sdk._operations.batch import count_of
 
         count = count_of("functions", functions)
+        check_config(config, ParallelConfig)
         config = config or _PARALLEL
         config.completion_config.check_total(count)
         return start_batch(self, parallel_plan(functions, name, config), "ctx.parallel")
@@ -181,6 +185,8 @@ class AsyncConcurrentScope(OperationScope):
         from durable_execution_sdk._operations.batch import check_positions, count_of
 
         total = count_of("items", items)
+        check_callable("executor", executor)
+        check_config(config, ConcurrencyConfig)
         config = config or _CONCURRENCY
         check_positions(items)
         config.completion_config.check_total(total)

@@ -24,7 +24,8 @@ from durable_execution_sdk._drivers.aio.started import (
     encode,
 )
 from durable_execution_sdk._drivers.codec import Codec
-from durable_execution_sdk._drivers.context import require_seconds
+from durable_execution_sdk._drivers.context import require_condition, require_seconds
+from durable_execution_sdk._model.checks import check_callable, check_config, check_function_name
 from durable_execution_sdk._model.config import (
     CallbackConfig,
     ChildConfig,
@@ -35,7 +36,7 @@ from durable_execution_sdk._model.config import (
 from durable_execution_sdk._model.contexts import StepContext, WaitForCallbackContext, WaitForConditionCheckContext
 from durable_execution_sdk._model.duration import DurationLike
 from durable_execution_sdk._model.enums import OperationSubType, OperationType
-from durable_execution_sdk._model.errors import ChildContextError, ValidationError
+from durable_execution_sdk._model.errors import ChildContextError
 from durable_execution_sdk._model.homes import public
 from durable_execution_sdk._model.strategies import WaitForConditionConfig
 from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate
@@ -105,6 +106,8 @@ class AsyncDurableContext(AsyncConcurrentScope):
             >>> total = await ctx.step(price, name="price")
         """
         name = name or getattr(func, BOUND_NAME, None)
+        check_callable("func", func)
+        check_config(config, StepConfig)
         scope = self._caller("ctx.step")
         config = config or _STEP
         if config.serdes is None and not config.sub_type:
@@ -135,7 +138,7 @@ class AsyncDurableContext(AsyncConcurrentScope):
             name: Shown in the history.
 
         Raises:
-            ValidationError: It is shorter than a second.
+            ValidationError: It is shorter than a second, or longer than 366 days (Lambda API).
 
         Example:
             >>> await ctx.wait(Duration.from_hours(1), name="settlement")
@@ -178,6 +181,8 @@ class AsyncDurableContext(AsyncConcurrentScope):
             >>> receipt = await ctx.run_in_child_context(settle_batch, name="batch-7")
         """
         name = name or getattr(func, BOUND_NAME, None)
+        check_callable("func", func)
+        check_config(config, ChildConfig)
         config = config or _CHILD
         scope = self._caller("ctx.run_in_child_context")
         if config.serdes is None and not config.sub_type and not config.is_virtual:
@@ -207,6 +212,8 @@ class AsyncDurableContext(AsyncConcurrentScope):
         Example:
             >>> score = await ctx.invoke("credit-check:live", {"customer": 7}, name="credit")
         """
+        check_function_name(function_name)
+        check_config(config, InvokeConfig)
         scope = self._caller("ctx.invoke")
         settings: InvokeConfig[Any, R] = config or InvokeConfig()
         if settings.serdes_result is None:
@@ -243,6 +250,7 @@ class AsyncDurableContext(AsyncConcurrentScope):
             >>> await ctx.step(lambda step: mail(callback_id), name="ask")
             >>> answer = await promise
         """
+        check_config(config, CallbackConfig)
         settings = config or _CALLBACK
         scope = self._caller("ctx.create_callback")
         identity, position = self._begin(
@@ -282,6 +290,8 @@ class AsyncDurableContext(AsyncConcurrentScope):
         Example:
             >>> answer = await ctx.wait_for_callback(mail, name="approval")
         """
+        check_callable("submitter", submitter)
+        check_config(config, WaitForCallbackConfig)
         name = name or getattr(submitter, BOUND_NAME, None)
         settings = config or WaitForCallbackConfig()
         serdes: Any = settings.serdes if hasattr(settings.serdes, "serialize") else None
@@ -325,10 +335,7 @@ class AsyncDurableContext(AsyncConcurrentScope):
         Example:
             >>> job = await ctx.wait_for_condition(fetch, config, name="job done")
         """
-        if check is None:
-            raise ValidationError("check must be a function, got: None")
-        if config is None:
-            raise ValidationError(f"config must be a WaitForConditionConfig, got: {config!r}")
+        require_condition(check, config)
         scope = self._caller("ctx.wait_for_condition")
         sub_type = OperationSubType.WAIT_FOR_CONDITION.value
         if config.serdes is None:
