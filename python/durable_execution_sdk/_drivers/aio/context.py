@@ -10,6 +10,7 @@ from durable_execution_sdk._core import operation_id as id_at
 from durable_execution_sdk._drivers.aio.attempts import StartedCondition, StartedStep
 from durable_execution_sdk._drivers.aio.callback import AsyncCallback
 from durable_execution_sdk._drivers.aio.colours import call_any, run_body
+from durable_execution_sdk._drivers.aio.combinators import Combinators
 from durable_execution_sdk._drivers.aio.concurrent import AsyncConcurrentScope
 from durable_execution_sdk._drivers.aio.promise import DurablePromise
 from durable_execution_sdk._drivers.aio.run import Run
@@ -358,6 +359,11 @@ class AsyncDurableContext(AsyncConcurrentScope):
             config.wait_strategy,
         )
         return self._launch(scope, started)
+
+    @property
+    def promise(self) -> Combinators:
+        """Combinations of promises, whose outcome is recorded: `all`, `all_settled`, `any`, `race`, `timeout`."""
+        return Combinators(self)
 
     # --- about the context ---
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from contextvars import Context
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from durable_execution_sdk._model.homes import public
@@ -85,3 +86,35 @@ class DurablePromise(asyncio.Future[T]):
     def __repr__(self) -> str:
         state = "pending" if not self.done() else "cancelled" if self.cancelled() else "done"
         return f"<DurablePromise {state} operation={self._operation_id[:12]}>"
+
+
+class LazyPromise(DurablePromise[T]):
+    """A promise whose operation starts when somebody first awaits it, or adds a callback for its end."""
+
+    start: Callable[[], None] | None = None
+
+    @property
+    def is_executed(self) -> bool:
+        """Whether the operation has been started."""
+        return self.start is None
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Stop what it runs; what was never started never will be."""
+        self.start = None
+        return super().cancel(msg)
+
+    def add_done_callback(self, fn: Callable[..., object], /, *, context: Context | None = None) -> None:
+        """Call `fn` when the outcome is there; starts the operation."""
+        self._begin()
+        super().add_done_callback(fn, context=context)
+
+    def __await__(self) -> Generator[Any, None, T]:
+        self._begin()
+        return super().__await__()
+
+    __iter__ = __await__
+
+    def _begin(self) -> None:
+        start, self.start = self.start, None
+        if start is not None:
+            start()

@@ -50,6 +50,7 @@ class Started(Generic[T]):
 
     kind = FINISHED
     is_recorded = False
+    promise_type: type[DurablePromise[Any]] = DurablePromise
     context: Any = None
     owner: Any = None
     """The context whose body it runs, if it runs one."""
@@ -63,7 +64,7 @@ class Started(Generic[T]):
         self.codec = codec
         self.due_ms: int | None = None
         self._context_vars = contextvars.copy_context()
-        self.promise: DurablePromise[T] = DurablePromise(run, identity.operation_id, run.loop)
+        self.promise: DurablePromise[T] = self.promise_type(run, identity.operation_id, run.loop)
         self.promise.kind = self.kind
         self._value: Any = _UNSET
         self._verdict: Found | None = None
