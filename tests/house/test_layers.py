@@ -22,7 +22,8 @@ ROOMS = set(BELOW)
 BELOW["doors"] = ROOMS
 BELOW["engine"] = ROOMS | {"doors"}
 BELOW["testing"] = ROOMS | {"doors", "engine"}
-BELOW["cli"] = ROOMS | {"doors", "engine", "testing"}
+BELOW["replay"] = ROOMS | {"doors", "engine"}
+BELOW["cli"] = ROOMS | {"doors", "engine", "testing", "replay"}
 
 PURE = ("_model", "_policy", "_serdes", "_operations")
 WORLD = {

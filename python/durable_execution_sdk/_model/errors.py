@@ -275,7 +275,12 @@ class NonDeterministicExecutionError(ExecutionError):
 
     Attributes:
         step_id: Id of the operation.
+        recorded: Type, subtype, name and parent id of the recorded operation, if known.
+        attempted: The same of what the code asked for.
     """
+
+    recorded: tuple[str | None, ...] | None = None
+    attempted: tuple[str | None, ...] | None = None
 
     def __init__(self, message: str, step_id: str | None = None) -> None:
         super().__init__(message, TerminationReason.NON_DETERMINISTIC_EXECUTION)

@@ -41,7 +41,10 @@ def require_same(attempted: OperationIdentifier, recorded: Record, position: int
             lines.append(f"  - {label}: {_shown(before)} (recorded)")
             lines.append(f"  + {label}: {_shown(now)} (attempted)")
     lines.append(_WAY_OUT)
-    raise NonDeterministicExecutionError("\n".join(lines), step_id=attempted.operation_id)
+    error = NonDeterministicExecutionError("\n".join(lines), step_id=attempted.operation_id)
+    error.recorded = tuple(before for _, before, _ in rows)
+    error.attempted = tuple(now for _, _, now in rows)
+    raise error
 
 
 def reject_recorded_virtual(

@@ -15,6 +15,7 @@ from durable_execution_sdk import __version__
 from durable_execution_sdk.cli import tables
 from durable_execution_sdk.cli.problems import INTERRUPTED, NOT_FOUND, USAGE, Problem, explained
 from durable_execution_sdk.cli.progress import Reporter, reporting
+from durable_execution_sdk.cli.replay import replay
 from durable_execution_sdk.engine import Engine, ExecutionEnded, ExecutionSummary
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -62,8 +63,8 @@ def driving_options(command: F) -> F:
 def cli() -> None:
     """Run durable functions on this machine and look at their executions.
 
-    Exit codes: 0 done, 1 the execution ended without a result, 2 wrong command line, 3 not found, 4 conflict, 5 the
-    store cannot be used, 130 interrupted.
+    Exit codes: 0 done, 1 the execution ended without a result or a replay diverged, 2 wrong command line, 3 not found,
+    4 conflict, 5 the store cannot be used, 130 interrupted.
     """
 
 
@@ -213,6 +214,9 @@ def heartbeat(callback_id: str, store: Path) -> None:
     """Say that a callback's work goes on."""
     with _opened(store) as engine:
         engine.send_callback_heartbeat(callback_id)
+
+
+cli.add_command(replay)
 
 
 # --- what the commands share ---

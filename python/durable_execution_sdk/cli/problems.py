@@ -3,7 +3,7 @@
 | code | meaning |
 |---|---|
 | 0 | done |
-| 1 | the execution ended without a result: it failed, timed out or was stopped |
+| 1 | the execution ended without a result: it failed, timed out or was stopped; or a replay diverged |
 | 2 | the command line is wrong: an unknown option, input that is no JSON, a handler that cannot be imported |
 | 3 | not found: no such execution, callback or store |
 | 4 | in conflict: the name is taken with other input, another process drives the execution, it has ended already |

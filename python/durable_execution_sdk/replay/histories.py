@@ -1,0 +1,80 @@
+"""Recorded histories, from files, folders and stores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from durable_execution_sdk.engine import Engine, HistoryFileError, read_history
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One recorded execution.
+
+    Attributes:
+        name: How reports name it.
+        arn: The execution.
+        operations: Records as the invocation event carries them, the EXECUTION first.
+        complete: Whether the execution has ended.
+        payloads: Whether results are in it; without them a read of one says nothing.
+    """
+
+    name: str
+    arn: str
+    operations: Sequence[Mapping[str, Any]]
+    complete: bool
+    payloads: bool = True
+
+
+def read(path: Path) -> Iterator[History]:
+    """The histories of a file (`.jsonl`: one a line, read as a stream) or of the files of a folder.
+
+    Raises:
+        HistoryFileError: A file is no history.
+        OSError: A file cannot be read.
+    """
+    if path.is_dir():
+        for file in sorted([*path.rglob("*.json"), *path.rglob("*.jsonl")]):
+            yield from read(file)
+    elif path.suffix == ".jsonl":
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield parse(f"{path}:{number}", line)
+    else:
+        yield parse(str(path), path.read_bytes(), path)
+
+
+def parse(name: str, text: bytes, path: Path | None = None) -> History:
+    """A history from its JSON text: a file of `durable record`, or an object with `arn` and `operations`."""
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise HistoryFileError(f"{name} is no history: {error}.") from None
+    if not isinstance(found, dict):
+        raise HistoryFileError(f"{name} is no history: it is no JSON object.")
+    if path is not None and "formatVersion" in found:
+        read_history(path)  # its checks: version and completeness
+    about = found.get("execution") or {}
+    arn = found.get("arn") or about.get("DurableExecutionArn")
+    operations = found.get("operations")
+    if not isinstance(arn, str) or not isinstance(operations, list) or not operations:
+        raise HistoryFileError(f"{name} is no history: it has no execution ARN, or no operations.")
+    status = about.get("Status") or (found.get("outcome") or {}).get("output", {}).get("Status")
+    complete = str(status or operations[0].get("Status")) not in {"STARTED", "RUNNING", "PAUSED", "PENDING"}
+    return History(name, arn, operations, complete, found.get("payloads", True))
+
+
+def read_store(store: Path) -> Iterator[History]:
+    """The executions of an engine's store, the oldest first."""
+    with TemporaryDirectory() as folder, Engine(store) as engine:
+        file = Path(folder) / "history.json"
+        for summary in engine.list(newest_first=False, limit=1_000_000):
+            engine.export_history(summary.arn, file)
+            found = parse(summary.name, file.read_bytes(), file)
+            yield History(summary.name, found.arn, found.operations, found.complete)

@@ -1,0 +1,180 @@
+"""A handler against a history of what it used to be."""
+
+from __future__ import annotations
+
+import random
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from durable_execution_sdk import DurableContext, durable_execution
+from durable_execution_sdk.config import Duration
+from durable_execution_sdk.engine import Engine
+from durable_execution_sdk.replay import History, check, read, read_store
+
+Plan = list[tuple[Any, ...]]
+
+
+def handler_of(plan: Plan, ran: list[str] | None = None) -> Callable[..., Any]:
+    """A handler that performs a plan: ("step", name), ("wait", name) or ("child", name, plan)."""
+
+    def perform(context: DurableContext, plan: Plan) -> None:
+        for kind, name, *inner in plan:
+            if kind == "step":
+                context.step(lambda _, name=name: ran.append(name) if ran is not None else None, name=name)
+            elif kind == "wait":
+                context.wait(Duration.from_seconds(1), name=name)
+            else:
+                context.run_in_child_context(lambda child, inner=inner: perform(child, inner[0]), name=name)
+
+    @durable_execution
+    def handler(event: Any, context: DurableContext) -> str:
+        perform(context, plan)
+        return "done"
+
+    return handler
+
+
+def steps(names: str) -> Plan:
+    """A plan of steps."""
+    return [("step", name) for name in names]
+
+
+def recorded(tmp_path: Path, handler: Callable[..., Any]) -> History:
+    """The history of one execution."""
+    store = tmp_path / "store.db"
+    with Engine(store, time_scale=0) as engine:
+        engine.run(handler, {}, name="one")
+    [history] = read_store(store)
+    return history
+
+
+@pytest.mark.parametrize(
+    ("now", "cause", "position"),
+    [
+        ("aXcde", "renamed", 2),
+        ("aXbcde", "inserted", 2),
+        ("acde", "removed", 2),
+        ("acbde", "reordered", 2),
+    ],
+)
+def test_a_change_has_its_cause_and_place(tmp_path: Path, now: str, cause: str, position: int) -> None:
+    history = recorded(tmp_path, handler_of(steps("abcde")))
+    ran: list[str] = []
+    report = check(handler_of(steps(now), ran), history)
+    assert (report.verdict, report.cause, report.position) == ("diverged", cause, position)
+    assert report.last_agreeing == "Step 'a'"
+    assert report.line is not None
+    assert report.line.startswith(__file__)
+    assert ran == []
+
+
+def test_the_same_handler_is_clean(tmp_path: Path) -> None:
+    plan: Plan = [*steps("ab"), ("wait", "w"), ("child", "c", steps("xy")), ("step", "z")]
+    history = recorded(tmp_path, handler_of(plan))
+    ran: list[str] = []
+    report = check(handler_of(plan, ran), history)
+    assert report.verdict == "clean"
+    assert ran == []
+
+
+def test_another_type(tmp_path: Path) -> None:
+    history = recorded(tmp_path, handler_of(steps("abc")))
+    report = check(handler_of([("step", "a"), ("wait", "b"), ("step", "c")]), history)
+    assert (report.cause, report.recorded, report.attempted) == ("type changed", "Step 'b'", "Wait 'b'")
+
+
+def test_more_than_a_finished_execution_did(tmp_path: Path) -> None:
+    history = recorded(tmp_path, handler_of(steps("ab")))
+    ran: list[str] = []
+    report = check(handler_of(steps("abc"), ran), history)
+    assert (report.verdict, report.cause, report.attempted) == ("diverged", "inserted", "Step 'c'")
+    assert ran == []
+
+
+def test_a_removed_tail_cannot_be_told_from_a_race(tmp_path: Path) -> None:
+    report = check(handler_of(steps("ab")), recorded(tmp_path, handler_of(steps("abc"))))
+    assert (report.verdict, report.cause, report.recorded) == ("ambiguous", "removed", "Step 'c'")
+
+
+def test_an_unfinished_history_ends_at_its_frontier(tmp_path: Path) -> None:
+    whole = recorded(tmp_path, handler_of(steps("abc")))
+    history = History("part", whole.arn, whole.operations[:3], complete=False)
+    ran: list[str] = []
+    report = check(handler_of(steps("abc"), ran), history)
+    assert (report.verdict, report.agreed, report.attempted) == ("frontier", 2, "Step 'c'")
+    assert ran == []
+
+
+def test_a_network_call_outside_steps_is_refused(tmp_path: Path) -> None:
+    history = recorded(tmp_path, handler_of(steps("a")))
+
+    @durable_execution
+    def handler(event: Any, context: DurableContext) -> None:
+        socket.create_connection(("127.0.0.1", 9))
+
+    before = socket.socket.connect
+    report = check(handler, history)
+    assert report.verdict == "not checkable"
+    assert "outside a step" in (report.note or "")
+    assert socket.socket.connect is before
+
+
+def test_async_handlers_too(tmp_path: Path) -> None:
+    history = recorded(tmp_path, handler_of(steps("ab")))
+
+    @durable_execution
+    async def same(event: Any, context: Any) -> None:
+        await context.step(lambda _: None, name="a")
+        await context.step(lambda _: None, name="b")
+
+    @durable_execution
+    async def other(event: Any, context: Any) -> None:
+        await context.step(lambda _: None, name="a")
+        await context.step(lambda _: None, name="q")
+
+    assert check(same, history).verdict == "clean"
+    assert check(other, history).cause == "renamed"
+
+
+def test_seeded_mutations_are_named(tmp_path: Path) -> None:
+    chance = random.Random(20)
+    right = total = 0
+    for size in range(4, 14):
+        names = [f"s{n}" for n in range(size)]
+        history = recorded(tmp_path / str(size), handler_of([("step", name) for name in names]))
+        for change in ("renamed", "inserted", "removed", "reordered"):
+            for _ in range(3):
+                at = chance.randrange(size - 2)
+                now = list(names)
+                if change == "renamed":
+                    now[at] = "new"
+                elif change == "inserted":
+                    now.insert(at, "new")
+                elif change == "removed":
+                    del now[at]
+                else:
+                    now[at], now[at + 1] = now[at + 1], now[at]
+                report = check(handler_of([("step", name) for name in now]), history)
+                total += 1
+                right += (report.verdict, report.cause, report.position) == ("diverged", change, at + 1)
+    assert total == 120
+    assert right >= 0.95 * total
+
+
+def test_files_and_folders_are_read(tmp_path: Path) -> None:
+    store = tmp_path / "store.db"
+    with Engine(store) as engine:
+        engine.run(handler_of(steps("ab")), {}, name="one")
+        engine.export_history("one", tmp_path / "one.json")
+    folder = tmp_path / "histories"
+    folder.mkdir()
+    text = " ".join((tmp_path / "one.json").read_text().splitlines())
+    (folder / "many.jsonl").write_text(f"{text}\n{text}\n")
+    (folder / "one.json").write_text(text)
+    found = list(read(folder))
+    assert len(found) == 3
+    assert all(check(handler_of(steps("ab")), history).verdict == "clean" for history in found)
