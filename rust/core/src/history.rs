@@ -90,14 +90,14 @@ impl<S> History<S> {
         self.widen(self.slots.len() + more);
     }
 
-    /// Add a record, or replace the one of that id; the source that was replaced is given back.
-    pub fn put(&mut self, id: Id, facts: Facts, source: S) -> Option<S> {
+    /// Add a record, or replace the one of that id; what was replaced is given back.
+    pub fn put(&mut self, id: Id, facts: Facts, source: S) -> Option<(Facts, S)> {
         self.widen(self.slots.len() + 1);
         let free = match self.probe(&id) {
             Ok(place) => {
                 let slot = &mut self.slots[place];
-                slot.facts = facts;
-                return Some(std::mem::replace(&mut slot.source, source));
+                let old = std::mem::replace(&mut slot.facts, facts);
+                return Some((old, std::mem::replace(&mut slot.source, source)));
             }
             Err(free) => free,
         };
@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(history.put(second, FACTS, 2), None);
         assert_eq!(history.find(&first).map(|slot| slot.source), Some(1));
         assert_eq!(history.find(&second).map(|slot| slot.source), Some(2));
-        assert_eq!(history.put(first, FACTS, 3), Some(1));
+        assert_eq!(history.put(first, FACTS, 3), Some((FACTS, 1)));
         assert_eq!(history.len(), 2);
     }
 
@@ -253,7 +253,7 @@ mod tests {
             for next in moves {
                 match next {
                     Move::Put(position, value) => {
-                        let old = history.put(operation_id("", position), FACTS, value);
+                        let old = history.put(operation_id("", position), FACTS, value).map(|old| old.1);
                         prop_assert_eq!(old, model.insert(position, value));
                         if old.is_none() {
                             order.push(operation_id("", position));

@@ -18,7 +18,7 @@ use crate::errors::history_error;
 use crate::held::Held;
 use crate::record::Record;
 use crate::scope::Scope;
-use crate::source::{Origin, Whole, id_text, read_object};
+use crate::source::{Origin, Recent, Whole, id_text, read_object};
 use crate::update;
 
 /// What the journal guards.
@@ -64,11 +64,10 @@ pub struct Acknowledgement {
 impl State {
     fn put(&mut self, id: Id, facts: Facts, origin: Origin) -> Option<Origin> {
         self.prior |= facts.kind != Kind::Execution;
-        if let Some(old) = self.history.peek(&id) {
-            self.pending -= usize::from(old.facts.is_pending());
-        }
         self.pending += usize::from(facts.is_pending());
-        self.history.put(id, facts, origin)
+        let (old, origin) = self.history.put(id, facts, origin)?;
+        self.pending -= usize::from(old.is_pending());
+        Some(origin)
     }
 }
 
@@ -83,18 +82,27 @@ impl Journal {
         drop(replaced);
     }
 
+    /// Index objects in groups, so that what was just read is still near; what comes before a wrong one stays.
     fn put_objects(&self, operations: &Bound<'_, PyAny>) -> PyResult<()> {
-        let mut read = Vec::with_capacity(operations.len().unwrap_or(0));
+        const GROUP: usize = 64;
+        let py = operations.py();
+        let expected = operations.len().unwrap_or(0);
+        self.state.with(py, |state| state.history.reserve(expected));
+        let mut read = Vec::with_capacity(expected.min(GROUP));
+        let mut recent = Recent::default();
+        let mut add = |operation| -> PyResult<()> {
+            read.push(read_object(&operation?, &mut recent)?);
+            if read.len() == GROUP {
+                self.put_all(py, read.drain(..));
+            }
+            Ok(())
+        };
         if let Ok(list) = operations.cast::<PyList>() {
-            for operation in list.iter() {
-                read.push(read_object(&operation)?);
-            }
+            list.iter().try_for_each(|operation| add(Ok(operation)))?;
         } else {
-            for operation in operations.try_iter()? {
-                read.push(read_object(&operation?)?);
-            }
+            operations.try_iter()?.try_for_each(&mut add)?;
         }
-        self.put_all(operations.py(), read.into_iter());
+        self.put_all(py, read.into_iter());
         Ok(())
     }
 

@@ -317,8 +317,48 @@ fn word<'a>(text: Option<&'a Bound<'_, PyString>>) -> &'a [u8] {
     text.and_then(bytes_of).unwrap_or_default()
 }
 
+/// Texts that came lately. Neighbours in a history have the same names and parents, in string objects of their own; where
+/// they share one, a replay touches an object that it has touched just before instead of one that is far away.
+#[derive(Default)]
+pub struct Recent<'py> {
+    names: [Option<Bound<'py, PyString>>; 4],
+    parents: [Option<Bound<'py, PyString>>; 2],
+    oldest: usize,
+}
+
+impl<'py> Recent<'py> {
+    fn share(
+        &mut self,
+        name: &mut Option<Bound<'py, PyString>>,
+        parent: &mut Option<Bound<'py, PyString>>,
+    ) {
+        self.oldest = self.oldest.wrapping_add(1);
+        shared(&mut self.names, self.oldest, name);
+        shared(&mut self.parents, self.oldest, parent);
+    }
+}
+
+fn shared<'py>(
+    recent: &mut [Option<Bound<'py, PyString>>],
+    oldest: usize,
+    text: &mut Option<Bound<'py, PyString>>,
+) {
+    let Some(new) = text else {
+        return;
+    };
+    let same = |known: &&Bound<'py, PyString>| bytes_of(known) == bytes_of(new);
+    if let Some(known) = recent.iter().flatten().find(same) {
+        *text = Some(known.clone());
+    } else {
+        recent[oldest % recent.len()] = Some(new.clone());
+    }
+}
+
 /// Look at an operation that is a Python object: its id, the facts that replay needs, and what to keep of it.
-pub fn read_object(operation: &Bound<'_, PyAny>) -> PyResult<(Id, Facts, Origin)> {
+pub fn read_object<'py>(
+    operation: &Bound<'py, PyAny>,
+    recent: &mut Recent<'py>,
+) -> PyResult<(Id, Facts, Origin)> {
     let py = operation.py();
     let converted;
     let whole = if let Ok(whole) = operation.cast::<PyDict>() {
@@ -353,6 +393,7 @@ pub fn read_object(operation: &Bound<'_, PyAny>) -> PyResult<(Id, Facts, Origin)
         replay_children: members.replay_children,
         irregular: members.irregular,
     };
+    recent.share(&mut members.name, &mut members.parent_id);
     let object = Object {
         whole: whole.clone().unbind(),
         name: members.name.map(Bound::unbind),
