@@ -6,13 +6,13 @@ import functools
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from durable_execution_sdk._drivers.context import DurableContext
 from durable_execution_sdk._model.config import ParallelBranch
 from durable_execution_sdk._model.contexts import StepContext, WaitForCallbackContext
 from durable_execution_sdk._model.homes import public
 from durable_execution_sdk._policy.naming import BOUND_NAME
 
 Params = ParamSpec("Params")
+C = TypeVar("C")
 T = TypeVar("T")
 
 
@@ -41,14 +41,14 @@ def durable_step(func: Callable[Concatenate[StepContext, Params], T]) -> Callabl
 
 @public("context")
 def durable_with_child_context(
-    func: Callable[Concatenate[DurableContext, Params], T],
-) -> Callable[Params, Callable[[DurableContext], T]]:
+    func: Callable[Concatenate[C, Params], T],
+) -> Callable[Params, Callable[[C], T]]:
     """Write the body of a child context as a function with arguments of its own.
 
     The child is named after the function, unless `ctx.run_in_child_context` is given a name.
 
     Args:
-        func: Takes the child's `DurableContext` first.
+        func: Takes the child's context first; `def` or `async def`.
 
     Example:
         >>> @durable_with_child_context
@@ -58,7 +58,7 @@ def durable_with_child_context(
     """
 
     @functools.wraps(func)
-    def bind(*args: Params.args, **kwargs: Params.kwargs) -> Callable[[DurableContext], T]:
+    def bind(*args: Params.args, **kwargs: Params.kwargs) -> Callable[[C], T]:
         return _named(lambda child: func(child, *args, **kwargs), func)
 
     return bind
@@ -67,7 +67,7 @@ def durable_with_child_context(
 @public("context")
 def durable_parallel_branch(
     name: str | None = None,
-) -> Callable[[Callable[Concatenate[DurableContext, Params], T]], Callable[Params, ParallelBranch[T]]]:
+) -> Callable[[Callable[Concatenate[C, Params], T]], Callable[Params, ParallelBranch[T]]]:
     """Write a branch of `ctx.parallel` as a function with arguments of its own.
 
     Args:
@@ -80,7 +80,7 @@ def durable_parallel_branch(
         >>> results = ctx.parallel([mail("a@example.org"), mail("b@example.org")])
     """
 
-    def decorate(func: Callable[Concatenate[DurableContext, Params], T]) -> Callable[Params, ParallelBranch[T]]:
+    def decorate(func: Callable[Concatenate[C, Params], T]) -> Callable[Params, ParallelBranch[T]]:
         @functools.wraps(func)
         def bind(*args: Params.args, **kwargs: Params.kwargs) -> ParallelBranch[T]:
             return ParallelBranch(_coloured(lambda branch: func(branch, *args, **kwargs), func), name)

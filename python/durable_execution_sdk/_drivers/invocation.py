@@ -92,7 +92,7 @@ class DurableFunction:
 
     def __init__(
         self,
-        handler: Callable[[Any, DurableContext], Any],
+        handler: Callable[[Any, Any], Any],
         open_hooks: OpenHooks | None = None,
         *,
         branch_threads: int = BRANCH_THREADS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, overload
 
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     # Stubs, installed for development only; without them the annotation is Any.
     from mypy_boto3_lambda import LambdaClient as Boto3LambdaClient
 
+    from durable_execution_sdk._drivers.aio.context import AsyncDurableContext
+
 PLUGINS_VARIABLE = "DURABLE_EXECUTION_PLUGINS"
 THREADS_VARIABLE = "DURABLE_EXECUTION_MAX_THREADS"
 THREADS_ALLOWED = "a whole number, at least 1"
 
-Handler: TypeAlias = Callable[[Any, DurableContext], Any]
+Handler: TypeAlias = "Callable[[Any, DurableContext], Any] | Callable[[Any, AsyncDurableContext], Awaitable[Any]]"
 
 
 class LambdaHandler(Protocol):
