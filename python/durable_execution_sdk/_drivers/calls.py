@@ -11,6 +11,7 @@ from durable_execution_sdk._drivers.scope import OperationScope
 from durable_execution_sdk._drivers.state import ExecutionState
 from durable_execution_sdk._drivers.strand import running_strand
 from durable_execution_sdk._drivers.threads import run_backend, run_condition, run_scope, run_step, take
+from durable_execution_sdk._model.checks import check_name
 from durable_execution_sdk._model.config import CallbackConfig, ChildConfig, InvokeConfig, StepConfig
 from durable_execution_sdk._model.contexts import StepContext, WaitForConditionCheckContext
 from durable_execution_sdk._model.enums import OperationSubType, OperationType
@@ -45,6 +46,7 @@ def operate(
     """Take the next id, run the operation there, and leave replay where it ends."""
     if context.strand.signal is not None:
         context.strand.refuse(f"{sub_type} {name!r}" if name else sub_type)
+    check_name(name)
     scope = context.scope
     operation_id = scope.begin(kind.value)
     identity = OperationIdentifier(operation_id, sub_type, scope.parent_id, name, operation_type=kind)

@@ -23,7 +23,13 @@ from durable_execution_sdk._drivers.calls import (
 from durable_execution_sdk._drivers.concurrent import ConcurrentScope
 from durable_execution_sdk._drivers.scope import ExecutionContext
 from durable_execution_sdk._drivers.state import ExecutionState
-from durable_execution_sdk._model.checks import check_callable, check_config, check_function_name, refusal
+from durable_execution_sdk._model.checks import (
+    check_callable,
+    check_config,
+    check_function_name,
+    check_optional_serdes,
+    refusal,
+)
 from durable_execution_sdk._model.config import (
     CallbackConfig,
     ChildConfig,
@@ -325,6 +331,8 @@ class DurableContext(ConcurrentScope):
                 default_callback_deserializer or default_serdes.default_callback_deserializer
             )
             default_serdes = default_serdes.default_serdes
+        check_optional_serdes("default_serdes", default_serdes)
+        check_optional_serdes("default_callback_deserializer", default_callback_deserializer, ("deserialize",))
         if default_serdes is not None:
             self.default_serdes = default_serdes
             self.close_lane()

@@ -6,6 +6,7 @@ from durable_execution_sdk._model.errors import ValidationError
 
 SUB_TYPE_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 SUB_TYPE_LENGTH = 32
+NAME_LENGTH = 256
 
 
 def refusal(argument: str, value: object, allowed: str) -> ValidationError:
@@ -34,6 +35,14 @@ def check_config(value: object, kind: type) -> None:
         return
     if not all(hasattr(value, field) for field in kind.__dataclass_fields__):  # type: ignore[attr-defined]  # all kinds are
         raise refusal("config", value, f"of type {kind.__name__} or None")
+
+
+def check_name(value: object) -> None:
+    """Accept what the Lambda API takes as the name of an operation; None and "" are no name."""
+    if value is None or value == "":
+        return
+    if not isinstance(value, str) or len(value) > NAME_LENGTH or not (value.isascii() and value.isprintable()):
+        raise refusal("name", value, f"1 to {NAME_LENGTH} printable ASCII characters, or None (Lambda API)")
 
 
 def check_function_name(value: object) -> None:

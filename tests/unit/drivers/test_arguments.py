@@ -23,6 +23,13 @@ def nothing(*_):
 CALLS = {
     "step, func": (lambda ctx: ctx.step("f"), "func must be callable, got: 'f'"),
     "step, config": (lambda ctx: ctx.step(nothing, config={}), "config must be of type StepConfig or None, got: {}"),
+    "step, name": (
+        lambda ctx: ctx.step(nothing, 3),
+        "name must be 1 to 256 printable ASCII characters, or None (Lambda API), got: 3",
+    ),
+    "child, name": (lambda ctx: ctx.run_in_child_context(nothing, "n" * 257), "name must be 1 to 256 printable"),
+    "map, name": (lambda ctx: ctx.map([1], nothing, "line\nbreak"), "name must be 1 to 256 printable"),
+    "default serdes": (lambda ctx: ctx.configure_serdes(4), "default_serdes must be None or a SerDes"),
     "wait, short": (lambda ctx: ctx.wait(Duration(0)), "duration must be 1 to 31622400 seconds (Lambda API), got: "),
     "wait, long": (
         lambda ctx: ctx.wait(Duration.from_days(400)),

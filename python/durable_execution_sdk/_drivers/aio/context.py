@@ -26,7 +26,13 @@ from durable_execution_sdk._drivers.aio.started import (
 )
 from durable_execution_sdk._drivers.codec import Codec
 from durable_execution_sdk._drivers.context import require_condition, require_seconds
-from durable_execution_sdk._model.checks import check_callable, check_config, check_function_name
+from durable_execution_sdk._model.checks import (
+    check_callable,
+    check_config,
+    check_function_name,
+    check_name,
+    check_optional_serdes,
+)
 from durable_execution_sdk._model.config import (
     CallbackConfig,
     ChildConfig,
@@ -383,6 +389,8 @@ class AsyncDurableContext(AsyncConcurrentScope):
             default_serdes: For steps, child contexts, invokes and conditions that name none; None leaves it as it is.
             default_callback_deserializer: For the results of callbacks; None leaves it as it is.
         """
+        check_optional_serdes("default_serdes", default_serdes)
+        check_optional_serdes("default_callback_deserializer", default_callback_deserializer, ("deserialize",))
         if default_serdes is not None:
             self.default_serdes = default_serdes
         if default_callback_deserializer is not None:
@@ -401,6 +409,7 @@ class AsyncDurableContext(AsyncConcurrentScope):
     def _begin(
         self, scope: TaskScope, kind: OperationType, sub_type: str, name: str | None
     ) -> tuple[OperationIdentifier, int]:
+        check_name(name)
         operation_id = scope.core.begin(kind.value)
         identity = OperationIdentifier(operation_id, sub_type, scope.core.parent_id, name, operation_type=kind)
         return identity, scope.core.position
