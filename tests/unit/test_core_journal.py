@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import gc
 import json
 
 import pytest
@@ -158,3 +159,41 @@ def test_scope_numbers_and_leaves_replay() -> None:
 def test_records_can_be_made_for_tests() -> None:
     record = Record("a", "STEP", "FAILED", error=("m", None, None, None), attempt=3)
     assert (record.is_terminal, record.attempt, record.error) == (True, 3, ("m", None, None, None))
+
+
+def test_finalisers_may_use_the_journal_while_a_replay_builds_values() -> None:
+    count = 300
+    journal = Journal("t")
+    names = ["a\ud800" if position % 7 == 0 else "a" for position in range(1, count + 1)]
+    journal.load_operations(
+        [
+            step(_core.operation_id(None, position), Name=name, StepDetails={"Result": _core.encode([{"p": position}])})
+            for position, name in enumerate(names, 1)
+        ]
+    )
+    scope = journal.scope(None, None, True)
+    visits = []
+
+    class Intruder:
+        def __init__(self) -> None:
+            self.circle = self
+
+        def __del__(self) -> None:
+            visits.append((journal.find(ROOT_1), scope.position, journal.statuses(None, 1, 2), journal.push(None)))
+
+    thresholds = gc.get_threshold()
+    gc.set_threshold(1)
+    try:
+        for position, name in enumerate(names, 1):
+            Intruder()
+            value = scope.replay_step(name)
+            if "\ud800" in name:  # no text that a service could have recorded: the long way decides
+                assert value is _core.MISS
+                scope.begin("STEP")
+            else:
+                assert value == [{"p": position}]
+    finally:
+        gc.set_threshold(*thresholds)
+    gc.collect()
+    assert len(visits) == count
+    assert scope.position == count
