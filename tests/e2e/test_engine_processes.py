@@ -18,6 +18,7 @@ from durable_execution_sdk.engine import (
     ExecutionStopped,
     VirtualClock,
 )
+from durable_execution_sdk.engine.scheduler import POLL_SECONDS
 from tests.support import engine_workflows as workflows
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +70,7 @@ def test_a_callback_from_another_process_is_noticed(tmp_path: Path) -> None:
         assert driver.wait(30) == 0
         assert result == "from outside\n"
         print(f"noticed after {float(noticed) - sent:.3f} s")
+        assert POLL_SECONDS <= 0.05  # half of the 100 ms that is promised: the rest is the resumption's
         assert engine.describe("job").driver_pid is None
     driver.stdout.close()
     assert driver.stdin is not None

@@ -159,3 +159,14 @@ def test_what_is_raised_is_told():
     with pytest.raises(KeyboardInterrupt):
         service.invoke(DurableFunction(handler, recorder.open))
     assert recorder.calls[-1] == ("invocation ended", None, "KeyboardInterrupt", 0)
+
+
+def test_without_plugins_the_replay_lane_is_the_core_s_own_call():
+    lanes = []
+
+    def handler(got, ctx):
+        lanes.append(ctx._lane_step == ctx.scope.replay_step)
+
+    FakeService().invoke(DurableFunction(handler))
+    run(handler)
+    assert lanes == [True, False]

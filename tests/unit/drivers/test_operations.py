@@ -522,3 +522,18 @@ def test_near_the_deadline_the_answer_is_pending_if_the_service_will_have_news()
     service = FakeService()
     assert service.invoke(DurableFunction(handler), LambdaContext(lambda: remaining[0])) == {"Status": "PENDING"}
     assert sent(service) == [[("CALLBACK", "START", "cb")]]
+
+
+@pytest.mark.parametrize(("given", "last", "too_late"), [(10_000, 1_001, 999), (60_000, 2_001, 1_999)])
+def test_the_guard_band_is_two_seconds_or_a_tenth_of_the_time_given(given, last, too_late):
+    remaining = [given]
+    ran = []
+
+    def handler(got, ctx):
+        for left in (last, too_late, 0):
+            ctx.step(lambda step, left=left: ran.append(left))
+            remaining[0] = left
+
+    with pytest.raises(InvocationError, match="deadline"):
+        FakeService().invoke(DurableFunction(handler), LambdaContext(lambda: remaining[0]))
+    assert ran == [last, too_late]
