@@ -57,7 +57,9 @@ class BranchPool:
         It must do nothing where nothing is left to do.
         """
         with self._lock:
-            wanted = 0 if self._closed else max(0, min(most, self._limit - self._busy))
+            if self._closed:
+                return 0
+            wanted = max(0, min(most, self._limit - self._busy))
             self._start_threads(wanted)
             claimed = min(wanted, len(self._threads) - self._busy)
             self._busy += claimed
@@ -76,7 +78,7 @@ class BranchPool:
         with self._lock:
             self._closed = True
             self._hungry.clear()
-            threads, self._threads = self._threads, []
+            threads = self._threads
         for _ in threads:
             self._jobs.put(None)
         for thread in threads:
