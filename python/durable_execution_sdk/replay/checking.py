@@ -8,12 +8,14 @@ from typing import Any, Final
 
 from durable_execution_sdk._core import operation_id
 from durable_execution_sdk._model.errors import NonDeterministicExecutionError
+from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate
 from durable_execution_sdk.replay.comparing import (
     Place,
     Record,
     Shape,
     places,
     renamed,
+    reopened,
     shape_of,
     swapped,
     without,
@@ -26,6 +28,11 @@ FRONTIER: Final = "frontier"
 DIVERGED: Final = "diverged"
 AMBIGUOUS: Final = "ambiguous"
 FAILED: Final = "not checkable"
+
+
+_OPEN: Final = frozenset({"STARTED", "PENDING", "READY"})
+_BATCHES: Final = frozenset({"Map", "Parallel"})
+_INSIDE: Final = "inside a context that has ended here: harms executions that are in the middle of it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +93,20 @@ def check(handler: Callable[..., Any], history: History) -> Report:
     """
     if not hasattr(handler, "__durable__"):
         raise TypeError(f"{handler!r} is no durable handler: decorate it with @durable_execution.")
+    report = _check(handler, history)
+    if not report.ok:
+        return report
+    inner = reopened(history.operations)
+    if inner is None:
+        return report
+    # Entered again although it need not be, a context asks for less than is recorded wherever branches raced.
+    deeper = _check(handler, replace(history, operations=inner), unasked=False)
+    if deeper.verdict != DIVERGED:
+        return report
+    return replace(deeper, note=f"{deeper.note}; {_INSIDE}" if deeper.note else _INSIDE)
+
+
+def _check(handler: Callable[..., Any], history: History, *, unasked: bool = True) -> Report:
     records = history.operations
     shapes = {record["Id"]: shape_of(record) for record in records}
     seen = observe(handler, history)
@@ -104,36 +125,54 @@ def check(handler: Callable[..., Any], history: History) -> Report:
     if seen.frontier:
         return _at_frontier(history, report, seen)
     if seen.status in {"SUCCEEDED", "FAILED"}:
-        return _unasked(history, report, set(met))
+        return _unasked(history, report, set(met)) if unasked else report
     return replace(report, verdict=FRONTIER)
 
 
 def _at_frontier(history: History, report: Report, seen: Observed) -> Report:
     at = seen.frontier[0]
-    attempted = str(Shape(at.operation_type.value, str(at.sub_type or ""), at.name or ""))
-    known = {record["Id"] for record in history.operations}
-    if history.complete and at.parent_id is None and at.operation_id not in known:
+    attempted = str(_shape(at))
+    known = {record["Id"]: record for record in history.operations}
+    scope = known.get(at.parent_id) if at.parent_id else None
+    ended = scope.get("Status") == "SUCCEEDED" if scope is not None else history.complete and not at.parent_id
+    if ended and at.operation_id not in known:
+        where = str(shape_of(scope)) if scope is not None else "the recorded execution"
         return replace(
-            report,
-            verdict=DIVERGED,
-            cause="inserted",
-            attempted=attempted,
-            note="the recorded execution ended before this operation",
+            report, verdict=DIVERGED, cause="inserted", attempted=attempted, note=f"{where} ended before this operation"
         )
     return replace(report, verdict=FRONTIER, attempted=attempted)
 
 
+def _shape(at: OperationIdentifier | OperationUpdate) -> Shape:
+    return Shape(at.operation_type.value, str(at.sub_type or ""), at.name or "")
+
+
 def _unasked(history: History, report: Report, met: set[str]) -> Report:
+    entered = {
+        record["Id"]
+        for record in history.operations
+        if record["Id"] in met
+        and (record.get("ContextDetails") or {}).get("ReplayChildren")
+        and record.get("SubType") not in _BATCHES
+    }
+    where = places(history.operations)
     for record in history.operations[1:]:
         parent = record.get("ParentId")
-        if record["Id"] not in met and not parent:
-            return replace(
-                report,
-                verdict=AMBIGUOUS,
-                cause="removed",
-                recorded=str(shape_of(record)),
-                note="the handler ended without asking for it: removed at the end, or left behind by a race",
-            )
+        if record["Id"] in met or (parent and (parent not in entered or record.get("Status") in _OPEN)):
+            continue
+        place = where.get(record["Id"])
+        position = place.position if place is not None else None
+        found = replace(report, cause="removed", recorded=str(shape_of(record)), position=position)
+        later = [
+            other
+            for other in (where.get(here) for here in met)
+            if place is not None and other is not None and other.prefix == place.prefix
+        ]
+        if place is not None and place.position and any(other.position > place.position for other in later):
+            note = "the code went on after it, so the error of the divergence was raised there and swallowed"
+            return replace(found, verdict=DIVERGED, note=note)
+        note = "the code ended without asking for it: removed at the end, or left behind by a race"
+        return replace(found, verdict=AMBIGUOUS, note=note)
     return report
 
 
@@ -163,17 +202,17 @@ def _cause(handler: Callable[..., Any], history: History, at: str, place: Place,
     trials: list[tuple[str, list[Record]]] = []
     if new in later:
         records: list[Record] = list(history.operations)
-        if later[0] == new:
-            trials.append(("reordered", swapped(records, place)))
         for _ in range(later.index(new) + 1):
             records = without(records, place)
         trials.append(("removed", records))
+        if later[0] == new:
+            trials.append(("reordered", swapped(list(history.operations), place)))
     same = (old.kind, old.sub_type) == (new.kind, new.sub_type)
     if same or old.name == new.name:
         trials.append(("renamed" if same else "type changed", renamed(history.operations, at, new)))
     best, reach = "inserted", _next_of_old(handler, history, at, place, old, new)
     for cause, changed in trials:
-        got = _reach(handler, replace(history, operations=changed), at)
+        got = _reach(handler, replace(history, operations=reopened(changed) or changed))
         if got > reach:
             best, reach = cause, got
     return best
@@ -188,6 +227,8 @@ def _next_of_old(handler: Callable[..., Any], history: History, at: str, place: 
         asked = tuple(part or "" for part in error.attempted[:3])
         if asked == (old.kind, old.sub_type, old.name):
             return 0.5 + _place_reach(seen)
+    if error is None and any(at.operation_id == after and _shape(at) == old for at in seen.frontier):
+        return 2.5 + _place_reach(seen)
     return _place_reach(observe(handler, history)) + 0.5
 
 
@@ -195,10 +236,14 @@ def _place_reach(seen: Observed) -> float:
     return float(len(set(seen.met)))
 
 
-def _reach(handler: Callable[..., Any], history: History, at: str) -> float:
+def _reach(handler: Callable[..., Any], history: History) -> float:
     seen = observe(handler, history)
-    agreed = float(len(set(seen.met)))
-    return agreed + 1 if divergence_in(seen.error) is None else agreed
+    agreed = _place_reach(seen)
+    if divergence_in(seen.error) is not None:
+        return agreed
+    # A change that leaves something over explains less than one that does not.
+    left_over = not seen.frontier and seen.status in {"SUCCEEDED", "FAILED"} and agreed < len(history.operations) - 1
+    return agreed + (0.75 if left_over else 1)
 
 
 def summary(reports: Iterable[Report]) -> dict[str, int]:

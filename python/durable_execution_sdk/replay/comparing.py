@@ -36,20 +36,57 @@ class Place:
     position: int
 
 
+_LONGEST_GAP = 64
+"""Places in a row without a record that a scope may have: branches that were never started, virtual contexts."""
+
+
 def places(records: Sequence[Record]) -> dict[str, Place]:
-    """Where each operation is; scopes of virtual contexts, which record nothing, are looked into."""
+    """Where each operation is; scopes of virtual contexts, which record nothing, are looked into.
+
+    Scopes of tasks of `async def` handlers are not found: their ids come from names of functions.
+    """
     known = {record["Id"] for record in records}
+    expected: dict[str | None, int] = {}
+    for record in records[1:]:
+        parent = record.get("ParentId") or None
+        expected[parent] = expected.get(parent, 0) + 1
     found: dict[str, Place] = {}
     scopes: list[str | None] = [None]
     while scopes:
         prefix = scopes.pop()
-        position = 1
-        while (here := operation_id(prefix, position)) in known or operation_id(here, 1) in known:
+        left, gap, position = expected.get(prefix, 0), 0, 0  # branches of a batch are counted from 0
+        while gap < _LONGEST_GAP:
+            here = operation_id(prefix, position)
             if here in known:
                 found[here] = Place(prefix, position)
-            scopes.append(here)
+                left -= 1
+            inside = here in expected or any(operation_id(here, first) in known for first in (0, 1))
+            if inside:
+                scopes.append(here)
+            if here in known or inside:
+                gap = 0
+            elif left <= 0 and position:
+                break
+            else:
+                gap += 1
             position += 1
     return found
+
+
+def reopened(records: Sequence[Record]) -> list[Record] | None:
+    """The history in which every context that succeeded is entered again for its children; None if there is none."""
+    parents = {record.get("ParentId") for record in records}
+    changed = False
+    result: list[Record] = []
+    for record in records:
+        details = record.get("ContextDetails") or {}
+        inner = record["Type"] == "CONTEXT" and record.get("Status") == "SUCCEEDED" and record["Id"] in parents
+        if inner and not details.get("ReplayChildren"):
+            result.append({**record, "ContextDetails": {**details, "ReplayChildren": True}})
+            changed = True
+        else:
+            result.append(record)
+    return result if changed else None
 
 
 def renamed(records: Sequence[Record], at: str, shape: Shape) -> list[Record]:
@@ -82,9 +119,10 @@ def swapped(records: Sequence[Record], place: Place) -> list[Record]:
 
 def _move(known: set[str], moved: dict[str, str | None], old: str, new: str | None) -> None:
     moved[old] = new
-    position = 1
-    while (below := operation_id(old, position)) in known or operation_id(below, 1) in known:
-        _move(known, moved, below, None if new is None else operation_id(new, position))
+    position = 0  # branches of a batch are counted from 0
+    while (below := operation_id(old, position)) in known or operation_id(below, 1) in known or not position:
+        if below in known or operation_id(below, 1) in known:
+            _move(known, moved, below, None if new is None else operation_id(new, position))
         position += 1
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from durable_execution_sdk import DurableContext, durable_execution
 from durable_execution_sdk.config import Duration
 from durable_execution_sdk.engine import Engine
 from durable_execution_sdk.replay import History, check, read, read_store
+from tests.compat import scenarios
+from tests.compat.sdk import Sdk
+from tests.house.sources import ROOT
 
 Plan = list[tuple[Any, ...]]
 
@@ -178,3 +182,66 @@ def test_files_and_folders_are_read(tmp_path: Path) -> None:
     found = list(read(folder))
     assert len(found) == 3
     assert all(check(handler_of(steps("ab")), history).verdict == "clean" for history in found)
+
+
+def test_a_change_inside_a_finished_context_is_seen(tmp_path: Path) -> None:
+    history = recorded(tmp_path, handler_of([("step", "a"), ("child", "c", steps("xy"))]))
+    report = check(handler_of([("step", "a"), ("child", "c", steps("xz"))]), history)
+    assert (report.cause, report.recorded, report.position) == ("renamed", "Step 'y'", 2)
+    assert "in the middle of it" in (report.note or "")
+
+
+def test_a_change_inside_the_branches_of_a_map_is_seen(tmp_path: Path) -> None:
+    def mapping(*names: str) -> Callable[..., Any]:
+        def branch(context: DurableContext, item: int, index: int, items: Any) -> None:
+            for name in names:
+                context.step(lambda _: item, name=name)
+
+        @durable_execution
+        def handler(event: Any, context: DurableContext) -> None:
+            context.map([1, 2, 3], branch, name="m")
+
+        return handler
+
+    history = recorded(tmp_path, mapping("p", "q"))
+    assert check(mapping("p", "q"), history).verdict == "clean"
+    assert check(mapping("p", "z"), history).cause == "renamed"
+    assert check(mapping("q"), history).cause == "removed"
+    assert check(mapping("q", "p"), history).cause == "reordered"
+
+
+@pytest.mark.parametrize(("now", "cause"), [(4, "inserted"), (2, "removed")])
+def test_another_number_of_rounds(tmp_path: Path, now: int, cause: str) -> None:
+    history = recorded(tmp_path, handler_of([*steps("lll"), ("step", "end")]))
+    assert check(handler_of([*steps("l" * now), ("step", "end")]), history).cause == cause
+
+
+def test_a_swallowed_divergence_is_seen(tmp_path: Path) -> None:
+    history = recorded(tmp_path, handler_of(steps("ab")))
+
+    @durable_execution
+    def handler(event: Any, context: DurableContext) -> None:
+        with suppress(Exception):  # as users do
+            context.step(lambda _: None, name="other")
+        context.step(lambda _: None, name="b")
+
+    report = check(handler, history)
+    assert (report.verdict, report.recorded, report.position) == ("diverged", "Step 'a'", 1)
+
+
+@pytest.mark.parametrize(
+    "history", [*read(ROOT / "tests" / "histories" / "official-3.0.0")], ids=lambda h: Path(h.name).stem
+)
+def test_histories_of_the_official_sdk_are_clean(history: History) -> None:
+    body = scenarios.REGISTRY[Path(history.name).stem].body
+    sdk = Sdk("durable_execution_sdk")
+
+    @durable_execution
+    def handler(event: Any, context: DurableContext) -> Any:
+        return body(sdk, event, context)
+
+    report = check(handler, history)
+    if Path(history.name).stem == "suspends_by_hand":  # asks whether it is replayed, and then does less
+        assert report.verdict == "ambiguous"
+    else:
+        assert report.ok, report
