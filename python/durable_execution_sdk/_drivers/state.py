@@ -97,6 +97,11 @@ class ExecutionState:
             self.out_of_time = True
             raise SuspendExecution(f"{left} ms before the Lambda deadline: no user code is started any more")
 
+    def seconds_to_guard_band(self) -> float | None:
+        """How long an invocation may stay alive for what is outside; None without a deadline."""
+        left_ms = self._time_left_ms()
+        return None if left_ms is None else (left_ms - min(GUARD_BAND_MS, left_ms / 10)) / 1000
+
     def _time_left_ms(self) -> float | None:
         if self._remaining_ms is None:
             return None

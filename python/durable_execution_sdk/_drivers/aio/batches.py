@@ -212,7 +212,6 @@ class AsyncBatch:
     async def _next_end(self) -> tuple[BranchEvent, BaseException | None]:
         while not self._events:
             # A promise, since what the service completes will settle it: the handler may be suspended meanwhile.
-            self._wake = DurablePromise(self._context.run, self._op.identity.operation_id, self._context.run.loop)
-            self._wake.detach()
+            self._wake = DurablePromise(operation_id=self._op.identity.operation_id, loop=self._context.run.loop)
             await self._wake
         return self._events.popleft()

@@ -12,7 +12,8 @@ from typing import Any
 from durable_execution_sdk._drivers.aio.bridge import run_def_body
 from durable_execution_sdk._drivers.aio.context import AsyncDurableContext
 from durable_execution_sdk._drivers.aio.loop import close_loop_of_thread, loop_of_thread
-from durable_execution_sdk._drivers.aio.operation import BELONGS, OWNER
+from durable_execution_sdk._drivers.aio.operation import OWNER
+from durable_execution_sdk._drivers.aio.promise import BELONGS
 from durable_execution_sdk._drivers.aio.run import Run
 from durable_execution_sdk._drivers.scope import ExecutionContext
 from durable_execution_sdk._drivers.state import ExecutionState

@@ -8,9 +8,6 @@ from typing import Any, Protocol
 from durable_execution_sdk._drivers.aio.promise import DurablePromise
 from durable_execution_sdk._model.updates import OperationIdentifier
 
-BELONGS: contextvars.ContextVar[object] = contextvars.ContextVar("durable_execution_sdk_run", default=None)
-"""Which run the current code belongs to; parking finds a handler's callbacks by it."""
-
 OWNER: contextvars.ContextVar[Any] = contextvars.ContextVar("durable_execution_sdk_owner", default=None)
 """The durable context whose code registered a callback; asked only where no task is running."""
 

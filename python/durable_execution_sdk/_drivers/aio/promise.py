@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator
-from contextvars import Context
+from collections.abc import Awaitable, Callable, Generator
+from contextvars import Context, ContextVar
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from durable_execution_sdk._model.errors import ValidationError
 from durable_execution_sdk._model.homes import public
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
 T = TypeVar("T")
+
+BELONGS: ContextVar[Any] = ContextVar("durable_execution_sdk_run", default=None)
+"""Which run the current code belongs to; parking finds a handler's callbacks by it."""
 
 
 class Keeper(Protocol):
@@ -29,6 +33,9 @@ class Keeper(Protocol):
 class DurablePromise(asyncio.Future[T]):
     """The outcome of a durable operation: started when it is made, awaited any number of times.
 
+    Made from an executor, `DurablePromise(function)`, it calls that when it is first awaited: `async def`, without
+    arguments. Its operations number as those of a task that was made together with the promise.
+
     It is an `asyncio.Future`: `gather`, `wait`, `shield`, `TaskGroup` and the rest take it. Cancelling it, or the task
     that awaits it, stops the code it runs and records nothing; what the service does for it (a timer, a callback, an
     invoke) goes on there.
@@ -42,12 +49,27 @@ class DurablePromise(asyncio.Future[T]):
     _operation_id: str
     _keeper: Keeper | None
     kind: int = 1
-    body: asyncio.Task[Any] | None = None
+    body: asyncio.Future[Any] | None = None
+    start: Callable[[], None] | None = None
 
-    def __init__(self, keeper: Keeper, operation_id: str, loop: AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        executor: Callable[[], Awaitable[T]] | None = None,
+        *,
+        keeper: Keeper | None = None,
+        operation_id: str = "",
+        loop: AbstractEventLoop | None = None,
+    ) -> None:
+        """Args: `executor` is called in a task of its own when the promise is first awaited; the rest is the SDK's."""
         super().__init__(loop=loop)
         self._keeper = keeper
         self._operation_id = operation_id
+        if executor is not None:
+            run = BELONGS.get()
+            if run is None:
+                raise ValidationError("DurablePromise(executor) was made outside a durable handler; make it in one")
+            self.__class__ = LazyPromise  # the one class of promises that start later
+            self.start = run.starter(self, executor)
 
     @property
     def operation_id(self) -> str:
@@ -78,7 +100,7 @@ class DurablePromise(asyncio.Future[T]):
     __iter__ = __await__
 
     def __hash__(self) -> int:
-        return int(self._operation_id[:15], 16)
+        return int(self._operation_id[:15] or "0", 16)
 
     def __eq__(self, other: object) -> bool:
         return self is other
@@ -91,8 +113,6 @@ class DurablePromise(asyncio.Future[T]):
 class LazyPromise(DurablePromise[T]):
     """A promise whose operation starts when somebody first awaits it, or adds a callback for its end."""
 
-    start: Callable[[], None] | None = None
-
     @property
     def is_executed(self) -> bool:
         """Whether the operation has been started."""
@@ -101,6 +121,8 @@ class LazyPromise(DurablePromise[T]):
     def cancel(self, msg: Any | None = None) -> bool:
         """Stop what it runs; what was never started never will be."""
         self.start = None
+        if self._keeper is None and self.body is not None:
+            self.body.cancel()
         return super().cancel(msg)
 
     def add_done_callback(self, fn: Callable[..., object], /, *, context: Context | None = None) -> None:

@@ -20,6 +20,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from durable_execution_sdk._drivers.aio import internals, parking
@@ -27,14 +28,15 @@ from durable_execution_sdk._drivers.aio.belongings import Belongings, ShutContex
 from durable_execution_sdk._drivers.aio.colours import Workers
 from durable_execution_sdk._drivers.aio.deadlines import Deadlines
 from durable_execution_sdk._drivers.aio.delivery import FINISHED, DeliveryOrder, Event
+from durable_execution_sdk._drivers.aio.executions import starter
 from durable_execution_sdk._drivers.aio.loop import DurableEventLoop
-from durable_execution_sdk._drivers.aio.operation import BELONGS, OWNER, Operation
-from durable_execution_sdk._drivers.aio.promise import DurablePromise
+from durable_execution_sdk._drivers.aio.operation import OWNER, Operation
+from durable_execution_sdk._drivers.aio.promise import BELONGS, DurablePromise
 from durable_execution_sdk._drivers.aio.quiescence import Survey, Surveyor
 from durable_execution_sdk._drivers.aio.scopes import Scopes, TaskScope
 from durable_execution_sdk._drivers.aio.sender import Sender
 from durable_execution_sdk._drivers.clock import real_seconds_until
-from durable_execution_sdk._drivers.state import GUARD_BAND_MS, ExecutionState
+from durable_execution_sdk._drivers.state import ExecutionState
 from durable_execution_sdk._model.errors import ExecutionError, NonDeterministicExecutionError, ValidationError
 from durable_execution_sdk._model.signals import SuspendExecution
 from durable_execution_sdk._model.updates import OperationUpdate
@@ -56,6 +58,7 @@ class Run:
         self.loop = loop
         self.journal = state.journal
         self.scopes = Scopes(state.journal)
+        self.starter = partial(starter, self.scopes, loop)
         self.shut = ShutContexts(self.journal)
         recorded = (Event(ms, operation_id, FINISHED) for ms, operation_id in self.journal.completions())
         self.order = DeliveryOrder(recorded, self.shut.hides)
@@ -82,7 +85,8 @@ class Run:
         self._borrowed: TaskScope | None = None
         self._starting = 0
         self._refreshed_until_ms = 0
-        self._guard: float | None = self._guard_time()
+        left = state.seconds_to_guard_band()
+        self._guard = None if left is None else time.monotonic() + left
         self._warned_inverted = False
 
     # --- the loop's seams ---
@@ -494,7 +498,3 @@ class Run:
         if isinstance(self.failure, SuspendExecution) and self.sender.interrupted is not None:
             self.failure = self.sender.interrupted  # whoever wanted to send heard first that nothing is sent any more
         self.workers.close(abandon=self.state.out_of_time)
-
-    def _guard_time(self) -> float | None:
-        left_ms = self.state._time_left_ms()
-        return None if left_ms is None else time.monotonic() + (left_ms - min(GUARD_BAND_MS, left_ms / 10)) / 1000

@@ -118,6 +118,21 @@ class Scopes:
         core = self._journal.scope(prefix, creator.owner.parent_id, creator.core.replaying)
         return TaskScope(creator.owner, prefix, core)
 
+    def reserve(self, function: object, loop: asyncio.AbstractEventLoop, what: str) -> TaskScope:
+        """The scope of a task that will run a function later, named by the function.
+
+        Raises:
+            ValidationError: The call comes from where a replay could not repeat it.
+        """
+        creator = self.of(self.require_task(loop, what))
+        if creator is None or creator.refusal is not None:
+            raise ValidationError(f"{what} is not possible in this task; make it where durable operations are possible")
+        return self.child(creator, getattr(function, "__qualname__", type(function).__qualname__))
+
+    def give(self, coroutine: object, scope: TaskScope) -> None:
+        """The coroutine of that task exists now."""
+        self._of[coroutine] = scope
+
     def require_task(self, loop: asyncio.AbstractEventLoop, what: str) -> asyncio.Task[Any]:
         """The calling task.
 

@@ -64,7 +64,9 @@ class Started(Generic[T]):
         self.codec = codec
         self.due_ms: int | None = None
         self._context_vars = contextvars.copy_context()
-        self.promise: DurablePromise[T] = self.promise_type(run, identity.operation_id, run.loop)
+        self.promise: DurablePromise[T] = self.promise_type(
+            keeper=run, operation_id=identity.operation_id, loop=run.loop
+        )
         self.promise.kind = self.kind
         self._value: Any = _UNSET
         self._verdict: Found | None = None
@@ -194,7 +196,7 @@ class Recorded(Generic[T]):
     def __init__(self, run: Run, operation_id: str, value: Any) -> None:
         self.run = run
         self._value = value
-        self.promise: DurablePromise[T] = DurablePromise(run, operation_id, run.loop)
+        self.promise: DurablePromise[T] = DurablePromise(keeper=run, operation_id=operation_id, loop=run.loop)
 
     @property
     def identity(self) -> OperationIdentifier:
