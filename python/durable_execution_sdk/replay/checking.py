@@ -122,6 +122,9 @@ def _check(handler: Callable[..., Any], history: History, *, unasked: bool = Tru
         return replace(report, verdict=FAILED, note=str(seen.error), line=user_line(seen.error))
     if seen.status == "RAISED":
         return replace(report, verdict=FAILED, note=f"the invocation raises {type(seen.error).__name__}")
+    if seen.status == "FAILED" and seen.error is not None and not history.failed:
+        note = f"the handler raises {type(seen.error).__name__}, which the recorded execution did not"
+        return replace(report, verdict=FAILED, note=note, line=user_line(seen.error))
     if seen.frontier:
         return _at_frontier(history, report, seen)
     if seen.status in {"SUCCEEDED", "FAILED"}:

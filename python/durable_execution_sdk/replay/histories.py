@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,6 +21,7 @@ class History:
         arn: The execution.
         operations: Records as the invocation event carries them, the EXECUTION first.
         complete: Whether the execution has ended.
+        failed: Whether it has ended without a result.
         payloads: Whether results are in it; without them a read of one says nothing.
     """
 
@@ -29,6 +30,7 @@ class History:
     operations: Sequence[Mapping[str, Any]]
     complete: bool
     payloads: bool = True
+    failed: bool = False
 
 
 def read(path: Path) -> Iterator[History]:
@@ -67,7 +69,8 @@ def parse(name: str, text: bytes, path: Path | None = None) -> History:
         raise HistoryFileError(f"{name} is no history: it has no execution ARN, or no operations.")
     status = about.get("Status") or (found.get("outcome") or {}).get("output", {}).get("Status")
     complete = str(status or operations[0].get("Status")) not in {"STARTED", "RUNNING", "PAUSED", "PENDING"}
-    return History(name, arn, operations, complete, found.get("payloads", True))
+    failed = complete and status != "SUCCEEDED"
+    return History(name, arn, operations, complete, found.get("payloads", True), failed)
 
 
 def read_store(store: Path) -> Iterator[History]:
@@ -77,4 +80,4 @@ def read_store(store: Path) -> Iterator[History]:
         for summary in engine.list(newest_first=False, limit=1_000_000):
             engine.export_history(summary.arn, file)
             found = parse(summary.name, file.read_bytes(), file)
-            yield History(summary.name, found.arn, found.operations, found.complete)
+            yield replace(found, name=summary.name)

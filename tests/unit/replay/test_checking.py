@@ -127,6 +127,20 @@ def test_a_network_call_outside_steps_is_refused(tmp_path: Path) -> None:
     assert socket.socket.connect is before
 
 
+def test_a_new_error_of_the_handler_is_not_clean(tmp_path: Path) -> None:
+    history = recorded(tmp_path, handler_of(steps("a")))
+
+    @durable_execution
+    def handler(event: Any, context: DurableContext) -> None:
+        context.step(lambda _: None, name="a")
+        raise KeyError("secret")
+
+    report = check(handler, history)
+    assert report.verdict == "not checkable"
+    assert "KeyError" in (report.note or "")
+    assert "secret" not in str(report)
+
+
 def test_async_handlers_too(tmp_path: Path) -> None:
     history = recorded(tmp_path, handler_of(steps("ab")))
 
