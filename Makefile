@@ -94,8 +94,9 @@ fuzz: ## build the fuzz targets (nightly Rust) and run each for FUZZ_SECONDS
 demo: setup ## run the order settlement of examples/ on the embedded engine
 	$(BIN)/python -m examples.order_settlement
 
-bench: setup $(OFFICIAL)/3.0.0/.stamp ## compare with the official SDK 3.0.0, one interleaved run
+bench: setup $(OFFICIAL)/3.0.0/.stamp ## compare with the official SDK 3.0.0, one interleaved run, then bench-rust
 	$(BIN)/python -m benches $(ARGS)
+	$(MAKE) bench-rust
 
 bench-rust: ## Criterion benches of the pure core
 	cargo bench --locked -p durable-core --benches -- --warm-up-time 1 --measurement-time 2

@@ -299,7 +299,8 @@ fn number(shown: &str, size: usize) -> Option<u32> {
     if digits { shown.parse().ok() } else { None }
 }
 
-fn date(shown: &str) -> Option<Date> {
+/// A day, read the slow way.
+pub fn date(shown: &str) -> Option<Date> {
     let parts: Vec<_> = shown.split('-').collect();
     let [year, month, day] = parts.as_slice() else {
         return None;
@@ -319,7 +320,8 @@ fn date(shown: &str) -> Option<Date> {
     })
 }
 
-fn datetime(shown: &str) -> Option<DateTime> {
+/// A moment, read the slow way.
+pub fn datetime(shown: &str) -> Option<DateTime> {
     let (day, rest) = shown.split_once('T')?;
     let date = date(day)?;
     let (clock, offset) = match rest.find(['+', '-', 'Z']) {
