@@ -15,6 +15,9 @@ from typing import Any
 
 Json = dict[str, Any]
 
+# Timers this close end together: branches that ask for the same delay do so some milliseconds apart, more on a busy
+# machine, and which of them shared an invocation would otherwise be chance. Scenarios differ by whole seconds.
+TOGETHER_MS = 250
 TERMINAL = {"SUCCEEDED", "FAILED", "CANCELLED", "TIMED_OUT", "STOPPED"}
 DETAILS = {
     "STEP": "StepDetails",
@@ -178,7 +181,7 @@ class Service:
                 raise ServiceError(
                     "PENDING, but nothing is pending: " + ", ".join(map(describe, self.operations.values()))
                 )
-            self._skipped_ms += max(0, min(timers) - self.now_ms())
+            self._skipped_ms += max(0, min(timers) + TOGETHER_MS - self.now_ms())
             self._fire_timers()
             return "timer"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import stat
 import subprocess
 import sys
@@ -153,7 +154,14 @@ def test_ctrl_c_keeps_what_is_acknowledged_and_tells_how_to_go_on(store: Path, t
     command = [sys.executable, "-m", "durable_execution_sdk.cli"]
     handler = f"{HANDLERS}:interrupted"
     words = ["run", handler, "--input", event, "--name", "a", "--store", str(store)]
-    first = subprocess.run([*command, *words], capture_output=True, text=True, check=False)
+    # Who starts tests in the background may have SIGINT ignored, which children inherit.
+    first = subprocess.run(
+        [*command, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert (first.returncode, first.stdout) == (130, ""), first.stderr
     assert f"durable resume a --store {store}" in first.stderr
     with Engine(store) as engine:
