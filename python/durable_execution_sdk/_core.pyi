@@ -154,12 +154,6 @@ class Scope:
     def replay_child(self, name: str | None, /) -> Any: ...
     def replay_invoke(self, name: str | None, /) -> Any:
         """As the others, but the result is plain JSON."""
-    def replay_branch(self, index: int, sub_type: str, name: str | None, /) -> Any:
-        """The same for the branch at `index` of the batch that this scope numbers; no id is taken, no flag moved.
-
-        `sub_type` is `MapIteration` or `ParallelBranch`; with any other the answer is MISS.
-        """
-
     def begin(self, operation_type: str, /) -> str:
         """Take the next id; leave replay where the official SDK does before an operation of that type."""
     def end(self, operation_id: str, /) -> None:
@@ -214,8 +208,6 @@ class Journal:
         """Every operation, in the order first seen."""
     def completions(self) -> list[tuple[int, str]]:
         """End time in ms (0 if unknown) and id of every operation that has ended but the execution, in that order."""
-    def statuses(self, prefix: str | None, first: int, count: int, /) -> list[str | None]:
-        """The statuses of the operations at `count` positions from `first` on under `prefix`; None if not recorded."""
     @property
     def has_pending_operations(self) -> bool:
         """Whether the service will have news by itself: an open wait, callback or invoke, or a step to be retried."""

@@ -121,7 +121,6 @@ def test_objects_and_pages_hold_the_same(history: list[Wire], ascii_only: bool) 
     assert [shown(record) for record in objects.records()] == [shown(record) for record in page.records()]
     assert objects.completions() == page.completions()
     assert objects.has_pending_operations == page.has_pending_operations
-    assert objects.statuses(None, 1, 12) == page.statuses(None, 1, 12)
 
 
 @given(histories())
@@ -136,9 +135,6 @@ def test_bulk_answers_are_those_of_records(history: list[Wire]) -> None:
         for record in records
         if record.operation_type != "CONTEXT"
     )
-    for position, status in enumerate(journal.statuses(None, 0, 14)):
-        record = journal.find(_core.operation_id(None, position))
-        assert status == (record.status if record else None)
 
 
 @given(histories(), histories())
@@ -227,36 +223,6 @@ def test_the_lane_answers_finished_operations_and_changes_nothing_else(
         if _core.operation_id(prefix, position + 2) not in by_id:
             replaying = False
         assert (scope.position, scope.replaying) == (position + 1, replaying)
-
-
-@given(st.integers(0, 40), st.sampled_from(["MapIteration", "ParallelBranch", "Map", "Mine"]), st.booleans())
-def test_finished_branches_are_answered_by_index(count: int, sub_type: str, raw: bool) -> None:
-    batch_id = _core.operation_id(None, 1)
-    history = [
-        {
-            "Id": _core.operation_id(batch_id, index),
-            "ParentId": batch_id,
-            "Type": "CONTEXT",
-            "SubType": sub_type,
-            "Name": f"item-{index}",
-            "Status": "SUCCEEDED" if index % 3 else "FAILED",
-            "StartTimestamp": 1,
-            "ContextDetails": {"Result": str(index)},
-        }
-        for index in range(count)
-    ]
-    journal = Journal("t")
-    if raw:
-        journal.load_page(as_page(history, ascii_only=True))
-    else:
-        journal.load_operations(history)
-    scope = journal.scope(batch_id, batch_id, True)
-    is_branch = sub_type in {"MapIteration", "ParallelBranch"}
-    for index in range(count + 1):
-        finished = is_branch and index < count and index % 3
-        assert scope.replay_branch(index, sub_type, f"item-{index}") == (index if finished else MISS)
-        assert scope.replay_branch(index, sub_type, "another") is MISS
-    assert (scope.position, scope.replaying) == (0, True)
 
 
 any_text = st.text(st.characters(), max_size=30)  # lone surrogates included: strings of users may hold them

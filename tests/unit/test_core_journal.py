@@ -179,7 +179,7 @@ def test_finalisers_may_use_the_journal_while_a_replay_builds_values() -> None:
             self.circle = self
 
         def __del__(self) -> None:
-            visits.append((journal.find(ROOT_1), scope.position, journal.statuses(None, 1, 2), journal.push(None)))
+            visits.append((journal.find(ROOT_1), scope.position, journal.push(None)))
 
     thresholds = gc.get_threshold()
     gc.set_threshold(1)

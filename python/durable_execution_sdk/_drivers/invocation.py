@@ -164,13 +164,13 @@ class DurableFunction:
         commit = state.commit
         try:
             ending = self._call(state, lambda_context, event_input, replaying)
-            state.clean_up()
+            state.branch_pool.close()
             output = None
             if not commit.revoked:
                 ending, output = _render(state, ending)
             commit.drain()
         finally:
-            state.clean_up()
+            state.branch_pool.close()
             commit.close()
         if commit.revoked:
             return _pending_output()

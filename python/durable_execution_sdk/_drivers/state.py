@@ -25,7 +25,6 @@ class ExecutionState:
 
     __slots__ = (
         "_band_ms",
-        "_cleanups",
         "_remaining_ms",
         "branch_pool",
         "clock",
@@ -53,7 +52,6 @@ class ExecutionState:
         self.hooks = hooks
         self.out_of_time = False
         self.branch_pool = BranchPool(branch_threads)
-        self._cleanups: list[Callable[[], None]] = [self.branch_pool.close]
         self._remaining_ms: Callable[[], Any] | None = getattr(lambda_context, "get_remaining_time_in_millis", None)
         self._band_ms = 0.0
         given = self._time_left_ms()
@@ -112,15 +110,6 @@ class ExecutionState:
         return left if isinstance(left, int | float) and not isinstance(left, bool) else None
 
     # --- the end ---
-
-    def at_end(self, cleanup: Callable[[], None]) -> None:
-        """Have something done when user code has ended, before the last updates are sent (joining threads)."""
-        self._cleanups.append(cleanup)
-
-    def clean_up(self) -> None:
-        """Run what was registered, last first, until nothing new is."""
-        while self._cleanups:
-            self._cleanups.pop()()
 
     def is_something_pending(self) -> bool:
         """Whether the service will have news for this execution by itself."""

@@ -156,23 +156,6 @@ impl SubType {
     }
 }
 
-/// Whether the service takes `action` for an operation of that kind in that status (None: not recorded).
-pub fn is_legal(kind: Kind, from: Option<Status>, action: Action) -> bool {
-    use Action::{Cancel, Fail, Retry, Start, Succeed};
-    use Status::{Ready, Started};
-    match (kind, action) {
-        (Kind::Step, Start) => matches!(from, None | Some(Ready)),
-        (Kind::Step, Succeed | Fail | Retry) => matches!(from, None | Some(Started | Ready)),
-        (Kind::Context, Succeed | Fail) => matches!(from, None | Some(Started)),
-        (Kind::Context | Kind::Wait | Kind::Callback | Kind::ChainedInvoke, Start) => {
-            from.is_none()
-        }
-        (Kind::Wait, Cancel) => from == Some(Started),
-        (Kind::Execution, Succeed | Fail) => true,
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,35 +167,5 @@ mod tests {
         assert_eq!(Status::parse(b"SLEEPING"), None);
         assert_eq!(Action::parse(b"RETRY"), Some(Action::Retry));
         assert_eq!(SubType::parse(b"Mine"), SubType::Custom);
-    }
-
-    #[test]
-    fn nothing_leaves_a_terminal_status() {
-        for status in [
-            Status::Succeeded,
-            Status::Failed,
-            Status::Cancelled,
-            Status::TimedOut,
-            Status::Stopped,
-        ] {
-            assert!(status.is_terminal());
-            for kind in [
-                Kind::Step,
-                Kind::Context,
-                Kind::Wait,
-                Kind::Callback,
-                Kind::ChainedInvoke,
-            ] {
-                for action in [
-                    Action::Start,
-                    Action::Succeed,
-                    Action::Fail,
-                    Action::Retry,
-                    Action::Cancel,
-                ] {
-                    assert!(!is_legal(kind, Some(status), action));
-                }
-            }
-        }
     }
 }

@@ -5,9 +5,9 @@
 
 use durable_core::batch::{Orphans, Outbox};
 use durable_core::history::{Facts, History};
-use durable_core::ids::{Id, Ids};
+use durable_core::ids::Id;
 use durable_core::page::{self, PageError, Scanned};
-use durable_core::status::{Kind, Status};
+use durable_core::status::Kind;
 use durable_core::wire;
 use pyo3::exceptions::{PyKeyError, PyRuntimeError, PyValueError};
 use pyo3::intern;
@@ -196,19 +196,6 @@ fn text(holder: &Bound<'_, PyMapping>, name: &Bound<'_, PyString>) -> PyResult<O
     Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
-fn word_of(py: Python<'_>, status: Status) -> &Bound<'_, PyString> {
-    match status {
-        Status::Started => intern!(py, "STARTED"),
-        Status::Pending => intern!(py, "PENDING"),
-        Status::Ready => intern!(py, "READY"),
-        Status::Succeeded => intern!(py, "SUCCEEDED"),
-        Status::Failed => intern!(py, "FAILED"),
-        Status::Cancelled => intern!(py, "CANCELLED"),
-        Status::TimedOut => intern!(py, "TIMED_OUT"),
-        Status::Stopped => intern!(py, "STOPPED"),
-    }
-}
-
 #[pymethods]
 impl Journal {
     #[new]
@@ -274,27 +261,6 @@ impl Journal {
         };
         completions.sort_by_cached_key(|(ms, id)| (*ms, text(id)));
         Ok(completions)
-    }
-
-    #[pyo3(signature = (prefix, first, count, /))]
-    fn statuses<'py>(
-        &self,
-        py: Python<'py>,
-        prefix: Option<&str>,
-        first: u64,
-        count: u64,
-    ) -> Vec<Option<&Bound<'py, PyString>>> {
-        let mut ids = Ids::new(prefix.unwrap_or(""));
-        let found: Vec<Option<Status>> = self.state.with(py, |state| {
-            let positions = (0..count).map(|offset| first.saturating_add(offset));
-            positions
-                .map(|position| Some(state.history.find(&ids.at(position))?.facts.status))
-                .collect()
-        });
-        let words = found.into_iter();
-        words
-            .map(|status| status.map(|status| word_of(py, status)))
-            .collect()
     }
 
     #[getter]

@@ -257,30 +257,6 @@ impl Scope {
         self.replay(INVOKE, name)
     }
 
-    #[pyo3(signature = (index, sub_type, name, /))]
-    fn replay_branch(
-        &self,
-        index: u64,
-        sub_type: &str,
-        name: &Bound<'_, PyAny>,
-    ) -> PyResult<Py<PyAny>> {
-        let py = name.py();
-        let sub_type @ (SubType::MapIteration | SubType::ParallelBranch) =
-            SubType::parse(sub_type.as_bytes())
-        else {
-            return missed(py);
-        };
-        let branch = Attempted { sub_type, ..CHILD };
-        let id = self.state.with(py, |state| state.ids.at(index));
-        match self.recorded(&id, branch, name) {
-            Some(payload) => match decode(py, &payload, branch.form)? {
-                Some(value) => Ok(value),
-                None => missed(py),
-            },
-            _ => missed(py),
-        }
-    }
-
     #[pyo3(signature = (operation_type, /))]
     fn begin<'py>(&self, py: Python<'py>, operation_type: &str) -> Bound<'py, PyString> {
         let id = self.state.with(py, |state| {

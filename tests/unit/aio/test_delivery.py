@@ -60,15 +60,6 @@ def test_creation_and_completion_of_one_callback_are_two_events() -> None:
     assert order.next(outside_work=lambda: False) == finished(9, "cb")
 
 
-def test_withdrawn_events_are_never_delivered() -> None:
-    order = DeliveryOrder([finished(1, "inner"), finished(2, "outer")])
-    order.listen("outer")
-    order.listen("inner")
-    order.withdraw("inner")
-    assert order.next(outside_work=lambda: True) == finished(2, "outer")
-    assert order.next(outside_work=lambda: True) is None
-
-
 def test_inline_lane_takes_only_what_would_come_next() -> None:
     order = DeliveryOrder([finished(1, "a"), finished(2, "b"), finished(3, "c")])
     order.listen("b")

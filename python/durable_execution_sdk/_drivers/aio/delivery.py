@@ -68,17 +68,6 @@ class DeliveryOrder:
         if key in self._undelivered:
             self._available += 1
 
-    def withdraw(self, operation_id: str, kind: int = FINISHED) -> None:
-        """Nothing of the operation is to be delivered: it lies in a context that answered from its own record."""
-        key = (operation_id, kind)
-        event = self._undelivered.pop(key, None) or self._aside.pop(key, None)
-        if event is not None and event in self._waiting:
-            self._waiting.remove(event)
-            heapq.heapify(self._waiting)
-            if key in self._listening:
-                self._available -= 1
-        self._listening.discard(key)
-
     def next(self, *, outside_work: Callable[[], bool]) -> Event | None:
         """Take the event to deliver now; None if there is none, or if it has to wait for work from outside.
 
