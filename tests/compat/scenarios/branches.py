@@ -86,7 +86,8 @@ def flat_with_waits_and_retries(sdk: Any, event: Any, ctx: Any) -> Any:
             return [value, step.attempt]
 
         found = child.step(flaky, "flaky", options)
-        child.wait(seconds(sdk, value), "wait")
+        # Far apart also after the delays of 5 and 10 seconds: two that end together may or may not share an invocation.
+        child.wait(seconds(sdk, (60, 30, 10)[index]), "wait")
         return found
 
     config = sdk.config.MapConfig(nesting_type=sdk.config.NestingType.FLAT)
