@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from durable_execution_sdk import durable_execution
 from durable_execution_sdk.aio import AsyncDurableContext
-from durable_execution_sdk.config import Duration, StepConfig
+from durable_execution_sdk.config import Duration, ParallelBranch, ParallelConfig, StepConfig
 from durable_execution_sdk.retries import RetryPresets
 from tests.conformance.handlers import requirement
 from tests.conformance.handlers.plugin import (
     AttemptDump,
     Attempts,
+    ContextDump,
     Ends,
     Everything,
     Faulty,
@@ -92,3 +93,18 @@ async def invocation_members(event, ctx: AsyncDurableContext):
 @durable_execution(plugins=[AttemptDump])
 async def attempt_members(event, ctx: AsyncDurableContext):
     return await ctx.step(fails_until(2, "ok"), name="flaky", config=StepConfig(retry_strategy=TWICE))
+
+
+@requirement("10-23", colour="async")
+@durable_execution(plugins=[ContextDump])
+async def context_members(event, ctx: AsyncDurableContext):
+    async def first(branch):
+        await branch.step(lambda _: "x", name="inner")
+        await branch.wait(Duration.from_seconds(2))
+        return "a-done"
+
+    async def second(branch):
+        return "b-done"
+
+    branches = [ParallelBranch(first, "branch-a"), ParallelBranch(second, "branch-b")]
+    return (await ctx.parallel(branches, "ctx", ParallelConfig(max_concurrency=1))).get_results()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from durable_execution_sdk import DurableContext, durable_execution
 from durable_execution_sdk.concurrency.models import BatchItem, BatchResult, CompletionReason
 from durable_execution_sdk.config import BatchItemStatus, CompletionConfig, Duration, MapConfig
-from durable_execution_sdk.serdes import SerDes
+from durable_execution_sdk.serdes import JsonSerDes, SerDes
 from tests.conformance.handlers import requirement
 from tests.conformance.handlers.batches import fail, summary
 
@@ -95,7 +95,7 @@ def then_waits(event, ctx: DurableContext):
     return result.get_results()
 
 
-class _Joined(SerDes):
+class Joined(SerDes):
     """A whole result of texts, as one text."""
 
     def serialize(self, value, serdes_context):
@@ -110,7 +110,5 @@ class _Joined(SerDes):
 @requirement("9-19")
 @durable_execution
 def result_serdes(event, ctx: DurableContext):
-    from durable_execution_sdk.serdes import JsonSerDes
-
-    config = MapConfig(max_concurrency=1, serdes=_Joined(), item_serdes=JsonSerDes())
+    config = MapConfig(max_concurrency=1, serdes=Joined(), item_serdes=JsonSerDes())
     return ctx.map(["x", "y"], upper, "op-serde", config).get_results()

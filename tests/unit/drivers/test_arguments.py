@@ -69,19 +69,39 @@ CALLS = {
 }
 
 
+def in_def(check, value):
+    def handler(got, ctx):
+        check(ctx)
+        return ctx.step(lambda step: value, name="first")
+
+    return handler
+
+
+def in_async(check, value):
+    async def handler(got, ctx):
+        check(ctx)
+        return await ctx.step(lambda step: value, name="first")
+
+    return handler
+
+
+COLOURS = {"def": in_def, "async": in_async}
+
+
+@pytest.mark.parametrize("colour", COLOURS)
 @pytest.mark.parametrize("case", CALLS)
-def test_a_bad_argument_is_named_and_takes_no_id(case):
+def test_a_bad_argument_is_named_and_takes_no_id(case, colour):
     call, words = CALLS[case]
 
-    def handler(got, ctx):
+    def check(ctx):
         with pytest.raises(ValidationError) as caught:
             call(ctx)
         assert str(caught.value).startswith(words)
-        return ctx.step(lambda step: 1, name="first")
 
-    output, service = first(handler)
+    output, service = first(COLOURS[colour](check, 1))
     assert output["Result"] == "1"
-    assert service.requests[0][0]["Id"] == first(lambda got, ctx: ctx.step(lambda step: 1))[1].requests[0][0]["Id"]
+    alone = first(COLOURS[colour](lambda ctx: None, 1))[1]
+    assert service.requests[0][0]["Id"] == alone.requests[0][0]["Id"]
     assert {name for request in sent(service) for *_, name in request} == {"first"}
 
 
@@ -89,5 +109,13 @@ def test_another_configuration_may_serve():
     def handler(got, ctx):
         ctx.create_callback("id", WaitForCallbackConfig())
         return ctx.parallel([lambda branch: 1], "both", MapConfig()).get_results()
+
+    assert first(handler)[0]["Result"] == "[1]"
+
+
+def test_another_configuration_may_serve_under_async():
+    async def handler(got, ctx):
+        await ctx.create_callback("id", WaitForCallbackConfig())
+        return (await ctx.parallel([lambda branch: 1], "both", MapConfig())).get_results()
 
     assert first(handler)[0]["Result"] == "[1]"
