@@ -75,13 +75,14 @@ def call_batch(context: OperationScope, plan: BatchPlan) -> BatchResult[Any]:
     def run(identity: OperationIdentifier, position: int) -> Any:
         state = context.state
         inner = context.create_child_context(identity.operation_id)
-        record = state.journal.find(identity.operation_id)
+        record = state.seek(identity)
 
         def body(entered: Enter) -> BatchResult[Any]:
             names = None if plan.given_names is None else plan.given_names()
-            batch = Batch(
-                inner, BatchOperation(identity, config, plan.total, plan.default_name, names), plan.body, record
-            )
+            operation = BatchOperation(identity, config, plan.total, plan.default_name, names)
+            if state.hooks is not None:
+                state.hooks.batch_entered(operation)
+            batch = Batch(inner, operation, plan.body, record)
             return batch.rebuild() if entered.reconstruct else batch.run()
 
         # Never the context's default serdes: it is meant for the user's values, and this is one of ours.
@@ -386,12 +387,12 @@ class Batch:
 
     def rebuild(self) -> BatchResult[Any]:
         """The result of a batch that was too large to be kept, made again from its branches."""
-        op, journal = self._op, self._state.journal
+        op, state = self._op, self._state
         end = CompletionRecord.from_summary_payload(None if self._record is None else self._record.result)
         items = []
         for index in range(op.total if end is None else min(op.total, end.started_total)):
             identity = op.branch(index)
-            verdict = rebuild_branch(op, index, identity, journal.find(identity.operation_id), end)
+            verdict = rebuild_branch(op, index, identity, state.seek(identity, is_virtual=op.is_flat), end)
             items.append(verdict.item if isinstance(verdict, Settle) else self._reenter(index))
         if end is None:
             return BatchResult.from_items(items, op.config.completion_config)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from durable_execution_sdk._core import Journal, Record
 from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate
 from durable_execution_sdk._model.values import Value
+from durable_execution_sdk._operations.batch import BatchOperation
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -26,7 +27,11 @@ class InvocationFacts(Value):
 
 
 class Hooks(Protocol):
-    """The plugins of one invocation. No method raises, except for what ends the process."""
+    """The plugins of one invocation. No method raises, except for what ends the process.
+
+    A check of recorded histories raises `Withheld` in `operation_attempted`, `operation_starting` and
+    `around_body`: the line of code that asked ends there, and nothing is sent.
+    """
 
     def invocation_started(self) -> None:
         """On the handler's thread, before user code; no request has been sent yet."""
@@ -36,6 +41,18 @@ class Hooks(Protocol):
 
     def around_invocation(self) -> AbstractContextManager[None]:
         """Entered around the handler."""
+
+    def operation_attempted(self, identity: OperationIdentifier, is_virtual: bool) -> None:
+        """The code asks for an operation, with its frames on the stack; nothing has been looked up yet.
+
+        A branch may be told of twice. `is_virtual`: a context that records nothing of its own.
+        """
+
+    def batch_entered(self, batch: BatchOperation) -> None:
+        """A map or parallel is about to run its branches, or to be made again from them."""
+
+    def task_scope_opened(self, prefix: str, creator: str | None, qualname: str, ordinal: int) -> None:
+        """A task of an async handler was started: its ids have this prefix, those of its creator that."""
 
     def operation_met(self, record: Record) -> None:
         """The code has reached an operation that is recorded; called before anything is decided about it."""

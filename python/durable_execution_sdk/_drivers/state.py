@@ -62,14 +62,22 @@ class ExecutionState:
 
     # --- records ---
 
-    def recall(self, identity: OperationIdentifier, position: int | None = None) -> Record | None:
+    def recall(
+        self, identity: OperationIdentifier, position: int | None = None, *, is_virtual: bool = False
+    ) -> Record | None:
         """What is recorded at this place, after checking that the code attempts the same."""
-        record = self.journal.find(identity.operation_id)
+        record = self.seek(identity, is_virtual=is_virtual)
         if record is not None:
             require_same(identity, record, position)
             if self.hooks is not None:
                 self.hooks.operation_met(record)
         return record
+
+    def seek(self, identity: OperationIdentifier, *, is_virtual: bool = False) -> Record | None:
+        """What is recorded at this place, whatever that is."""
+        if self.hooks is not None:
+            self.hooks.operation_attempted(identity, is_virtual)
+        return self.journal.find(identity.operation_id)
 
     def announce(self, update: OperationUpdate, *, confirm: bool) -> None:
         """Queue a START; `confirm`: until it is acknowledged."""

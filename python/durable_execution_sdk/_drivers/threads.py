@@ -205,7 +205,7 @@ def settle_scope(
     position: int | None = None,
 ) -> tuple[Settled, Any]:
     """The same up to the point where the end must be acknowledged: what `conclude` takes, and the result."""
-    record = state.recall(op.identity, position)
+    record = state.recall(op.identity, position, is_virtual=op.is_virtual)
     verdict = op.begin(record)
     if not isinstance(verdict, Enter):
         return _RECORDED, codec.decode(take(state, op.identity, verdict))

@@ -31,6 +31,7 @@ from durable_execution_sdk._model.plugin import (
     UserFunctionStartInfo,
 )
 from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate
+from durable_execution_sdk._operations.batch import BatchOperation
 
 _logger = logging.getLogger("durable_execution_sdk")
 
@@ -148,6 +149,15 @@ class InvocationPlugins:
         return self._wrapped("wrap_invocation", self._start)
 
     # --- operations ---
+
+    def operation_attempted(self, identity: OperationIdentifier, is_virtual: bool) -> None:
+        """Plugins hear of operations when they are met or started."""
+
+    def batch_entered(self, batch: BatchOperation) -> None:
+        """Plugins hear of the context that a batch is."""
+
+    def task_scope_opened(self, prefix: str, creator: str | None, qualname: str, ordinal: int) -> None:
+        """Plugins do not hear of tasks."""
 
     def operation_met(self, record: Record) -> None:
         """The code has reached an operation that is recorded."""

@@ -47,6 +47,10 @@ class TimedSuspendExecution(SuspendExecution):
         return cls(message, datetime_timestamp.timestamp())
 
 
+class Withheld(SuspendExecution):
+    """A check of recorded histories lets an operation neither start nor run; what asked for it waits for ever."""
+
+
 @public("exceptions")
 class BackgroundThreadError(Pickled):
     """Writing checkpoints failed while user code was running; it ends the invocation.

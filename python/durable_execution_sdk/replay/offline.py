@@ -16,8 +16,9 @@ from durable_execution_sdk._drivers.hooks import InvocationFacts
 from durable_execution_sdk._drivers.invocation import DurableFunction
 from durable_execution_sdk._model.enums import OperationType
 from durable_execution_sdk._model.errors import NonDeterministicExecutionError
-from durable_execution_sdk._model.signals import SuspendExecution
+from durable_execution_sdk._model.signals import Withheld
 from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate
+from durable_execution_sdk._operations.batch import BatchOperation
 from durable_execution_sdk.replay.histories import History
 
 _PACKAGE = str(Path(__file__).resolve().parents[1])
@@ -55,6 +56,15 @@ class _Watch:
     def around_invocation(self) -> AbstractContextManager[None]:
         return nullcontext()
 
+    def operation_attempted(self, identity: OperationIdentifier, is_virtual: bool) -> None:
+        """Nothing to note."""
+
+    def batch_entered(self, batch: BatchOperation) -> None:
+        """Nothing to note."""
+
+    def task_scope_opened(self, prefix: str, creator: str | None, qualname: str, ordinal: int) -> None:
+        """Nothing to note."""
+
     def operation_met(self, record: Record) -> None:
         self._seen.met.append(record.operation_id)
 
@@ -88,7 +98,7 @@ class _Watch:
 
     def _stop(self, at: OperationIdentifier | OperationUpdate) -> NoReturn:
         self._seen.frontier.append(at)
-        raise SuspendExecution("the history ends here")
+        raise Withheld("the history ends here")
 
 
 class _Nowhere:

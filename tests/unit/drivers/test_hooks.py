@@ -38,6 +38,12 @@ class Recorder:
     def around_invocation(self):
         yield
 
+    def operation_attempted(self, identity, is_virtual):
+        pass
+
+    def batch_entered(self, batch):
+        pass
+
     def operation_met(self, record):
         self.note("met", record.name, record.status)
 

@@ -55,11 +55,13 @@ def start_batch(context: Any, plan: BatchPlan, what: str) -> DurablePromise[Batc
     scope = context._caller(what)
     identity, position = context._begin(scope, OperationType.CONTEXT, sub_type, plan.name)
     inner = context.create_child_context(identity.operation_id, replaying=scope.core.replaying)
-    record = run.journal.find(identity.operation_id)
 
     async def body(entered: Enter) -> BatchResult[Any]:
         names = None if plan.given_names is None else plan.given_names()
-        batch = AsyncBatch(inner, BatchOperation(identity, config, plan.total, plan.default_name, names), plan, record)
+        operation = BatchOperation(identity, config, plan.total, plan.default_name, names)
+        if run.state.hooks is not None:
+            run.state.hooks.batch_entered(operation)
+        batch = AsyncBatch(inner, operation, plan, started.found)
         return await (batch.rebuild() if entered.reconstruct else batch.run())
 
     def own(coroutine: object) -> None:
@@ -146,14 +148,14 @@ class AsyncBatch:
 
     async def rebuild(self) -> BatchResult[Any]:
         """The result of a batch that was too large to be kept, made again from its branches."""
-        op, journal = self._op, self._state.journal
+        op, state = self._op, self._state
         end = CompletionRecord.from_summary_payload(None if self._record is None else self._record.result)
         items: dict[int, BatchItem[Any]] = {}
         again: deque[int] = deque()
         count = op.total if end is None else min(op.total, end.started_total)
         for index in range(count):
             identity = op.branch(index)
-            verdict = rebuild_branch(op, index, identity, journal.find(identity.operation_id), end)
+            verdict = rebuild_branch(op, index, identity, state.seek(identity, is_virtual=op.is_flat), end)
             if isinstance(verdict, Settle):
                 items[index] = verdict.item
             else:

@@ -30,6 +30,9 @@ class Operation(Protocol):
     def identity(self) -> OperationIdentifier:
         """Who it is."""
 
+    def begin(self) -> None:
+        """Look at the record for the first time."""
+
     def advance(self) -> None:
         """Look at the record and do what it asks for."""
 

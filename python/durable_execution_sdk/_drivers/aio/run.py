@@ -57,7 +57,7 @@ class Run:
         self.state = state
         self.loop = loop
         self.journal = state.journal
-        self.scopes = Scopes(state.journal)
+        self.scopes = Scopes(state.journal, state.hooks)
         self.starter = partial(starter, self.scopes, loop)
         self.shut = ShutContexts(self.journal)
         recorded = (Event(ms, operation_id, FINISHED) for ms, operation_id in self.journal.completions())
@@ -199,7 +199,7 @@ class Run:
         op.context = context
         if not op.is_recorded:
             self._belongings.operation_started(op, context)
-        op.advance()
+        op.begin()
 
     def abandon(self, context: Any) -> None:
         """A context's body has ended: what it left running is stopped and records nothing more."""

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from durable_execution_sdk._core import Journal, Scope, task_scope_prefix
+from durable_execution_sdk._drivers.hooks import Hooks
 from durable_execution_sdk._model.errors import ValidationError
 
 _TASKS_FILE = asyncio.tasks.__file__
@@ -57,8 +58,9 @@ class TaskScope:
 class Scopes:
     """The scopes of one invocation, by the coroutine that a task runs."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, hooks: Hooks | None = None) -> None:
         self._journal = journal
+        self._hooks = hooks
         self._of: weakref.WeakKeyDictionary[object, TaskScope] = weakref.WeakKeyDictionary()
         self._callbacks: dict[int, TaskScope] = {}
 
@@ -115,6 +117,8 @@ class Scopes:
         ordinal = creator.ordinals.get(qualname, 0) + 1
         creator.ordinals[qualname] = ordinal
         prefix = task_scope_prefix(creator.prefix, qualname, ordinal)
+        if self._hooks is not None:
+            self._hooks.task_scope_opened(prefix, creator.prefix, qualname, ordinal)
         core = self._journal.scope(prefix, creator.owner.parent_id, creator.core.replaying)
         return TaskScope(creator.owner, prefix, core)
 
@@ -177,6 +181,8 @@ class Scopes:
         scope = self._callbacks.get(id(owner))
         if scope is None:
             prefix = task_scope_prefix(owner_scope.prefix, "@", 0)
+            if self._hooks is not None:
+                self._hooks.task_scope_opened(prefix, owner_scope.prefix, "@", 0)
             core = self._journal.scope(prefix, owner.parent_id, owner_scope.core.replaying)
             scope = self._callbacks[id(owner)] = TaskScope(owner, prefix, core)
         return scope

@@ -22,7 +22,12 @@ from durable_execution_sdk._drivers.aio.run import Run
 from durable_execution_sdk._drivers.codec import Codec
 from durable_execution_sdk._drivers.threads import BackendOperation
 from durable_execution_sdk._model.errors import ChildContextError
-from durable_execution_sdk._model.signals import BackgroundThreadError, OrphanedChildException, SuspendExecution
+from durable_execution_sdk._model.signals import (
+    BackgroundThreadError,
+    OrphanedChildException,
+    SuspendExecution,
+    Withheld,
+)
 from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate
 from durable_execution_sdk._operations.child import ChildOperation
 from durable_execution_sdk._operations.identity import describe
@@ -75,6 +80,13 @@ class Started(Generic[T]):
     def context_vars(self) -> contextvars.Context:
         """The variables that its body sees: those of the code that started it."""
         return self._context_vars
+
+    def begin(self) -> None:
+        """Look at the record for the first time."""
+        try:
+            self.advance()
+        except Withheld:
+            self.run.park_operation(self)
 
     def advance(self) -> None:
         """Look at the record and do what it asks for."""
@@ -167,6 +179,8 @@ class Started(Generic[T]):
         """Run a body of the SDK's; what ends sending ends the invocation, not the body alone."""
         try:
             await body()
+        except Withheld:
+            self.run.park_operation(self)
         except (BackgroundThreadError, SuspendExecution) as error:
             self.run.end_with(error)
         except OrphanedChildException:
@@ -208,9 +222,11 @@ class Recorded(Generic[T]):
         """Never asked: it runs no code."""
         raise AssertionError("a recorded operation runs no code")
 
-    def advance(self) -> None:
+    def begin(self) -> None:
         """Wait for the turn."""
         self.run.listen(self, None)
+
+    advance = begin
 
     def start_body(self) -> None:
         """Never called: it has no body."""
@@ -316,9 +332,14 @@ class StartedScope(Started[T]):
         self._summarise = summarise
         self._own = own
         self._left = left
+        self.found: Record | None = None
+        """What was recorded when it started."""
+
+    def recall(self) -> Record | None:
+        return self.run.state.recall(self.identity, self.position, is_virtual=self.op.is_virtual)
 
     def advance(self) -> None:
-        record = self.recall()
+        record = self.found = self.recall()
         verdict = self.op.begin(record)
         if not isinstance(verdict, Enter):
             self.follow(verdict, record)
