@@ -10,9 +10,14 @@ from typing import Any
 
 
 def is_async(func: Any) -> bool:
-    """Whether calling it gives a coroutine: `async def`, also behind decorators, partials and callable objects."""
+    """Whether calling it gives a coroutine: `async def`, also behind decorators, partials and callable objects.
+
+    An `async def` around a `def` function is one, and so is a `def` decorator that hands a coroutine through.
+    """
     while isinstance(func, functools.partial):
         func = func.func
+    if inspect.iscoroutinefunction(func):
+        return True
     func = inspect.unwrap(func)
     called = getattr(type(func), "__call__", None)  # noqa: B004  # its colour is asked for, not its existence
     return inspect.iscoroutinefunction(func) or inspect.iscoroutinefunction(called)
@@ -23,15 +28,28 @@ def settle(value: Any) -> Any:
     return _run(value) if isinstance(value, CoroutineType) else value
 
 
-def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+def runs_a_loop() -> bool:
+    """Whether this thread runs an event loop already (a notebook, a web server).
+
+    A question of its own, so that no user code is run while asyncio's refusal is being handled: that would be the
+    `__context__` of every error.
+    """
     import asyncio  # a quarter of the package's import, and most `def` handlers have no `async def` body
 
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        with asyncio.Runner() as runner:
-            return runner.run(coroutine)
-    return _run_beside(coroutine)
+        return False
+    return True
+
+
+def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    import asyncio
+
+    if runs_a_loop():
+        return _run_beside(coroutine)
+    with asyncio.Runner() as runner:
+        return runner.run(coroutine)
 
 
 def _run_beside(coroutine: Coroutine[Any, Any, Any]) -> Any:

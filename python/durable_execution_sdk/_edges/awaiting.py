@@ -8,6 +8,8 @@ import weakref
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
+from durable_execution_sdk._drivers.bodies import runs_a_loop
+
 if TYPE_CHECKING:
     import asyncio  # imported by the first awaitable only
 
@@ -28,13 +30,7 @@ class OwnLoop:
         """The answer of a client, awaited if it is awaitable."""
         if not hasattr(answer, "__await__"):
             return answer
-        import asyncio
-
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return self._run(answer)
-        return self._run_beside(answer)
+        return self._run_beside(answer) if runs_a_loop() else self._run(answer)
 
     def _run(self, answer: Awaitable[Any]) -> Any:
         with self._lock:

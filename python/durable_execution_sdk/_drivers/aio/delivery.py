@@ -12,8 +12,10 @@ soon as its operation starts; that is how histories whose stamps do not rise (ot
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
+
+from durable_execution_sdk._model.errors import NonDeterministicExecutionError
 
 CREATED = 0
 FINISHED = 1
@@ -139,3 +141,14 @@ class DeliveryOrder:
         if self._last is None or event > self._last:
             self._last = event
         return event
+
+
+def never_started(aside: Sequence[Event]) -> NonDeterministicExecutionError:
+    """The error for events that were set aside and that nobody started until the end."""
+    listed = ", ".join(event.operation_id for event in aside[:5])
+    return NonDeterministicExecutionError(
+        f"History holds {len(aside)} finished operation(s) that the handler did not start although others that "
+        f"finished later were delivered: {listed}. The handler changed since this execution started, or what "
+        "it does depends on something outside its durable operations",
+        step_id=aside[0].operation_id,
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import threading
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from durable_execution_sdk._drivers.aio.loop import close_loop_of_thread, loop_o
 from durable_execution_sdk._drivers.aio.operation import OWNER
 from durable_execution_sdk._drivers.aio.promise import BELONGS
 from durable_execution_sdk._drivers.aio.run import Run
+from durable_execution_sdk._drivers.bodies import runs_a_loop
 from durable_execution_sdk._drivers.scope import ExecutionContext
 from durable_execution_sdk._drivers.state import ExecutionState
 from durable_execution_sdk._model.signals import SuspendExecution
@@ -34,11 +34,9 @@ def run_handler(
         SuspendExecution: It is parked; nothing of it will run again.
         BaseException: What the handler raised, or what ended sending.
     """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return _run(state, handler, event_input, lambda_context, replaying)
-    return _run_beside(lambda: _run(state, handler, event_input, lambda_context, replaying))
+    if runs_a_loop():
+        return _run_beside(lambda: _run(state, handler, event_input, lambda_context, replaying))
+    return _run(state, handler, event_input, lambda_context, replaying)
 
 
 def _run_beside(run: Callable[[], Any]) -> Any:

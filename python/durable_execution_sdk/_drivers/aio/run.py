@@ -27,7 +27,7 @@ from durable_execution_sdk._drivers.aio import internals, parking
 from durable_execution_sdk._drivers.aio.belongings import Belongings, ShutContexts
 from durable_execution_sdk._drivers.aio.colours import Workers
 from durable_execution_sdk._drivers.aio.deadlines import Deadlines
-from durable_execution_sdk._drivers.aio.delivery import FINISHED, DeliveryOrder, Event
+from durable_execution_sdk._drivers.aio.delivery import FINISHED, DeliveryOrder, Event, never_started
 from durable_execution_sdk._drivers.aio.executions import starter
 from durable_execution_sdk._drivers.aio.loop import DurableEventLoop
 from durable_execution_sdk._drivers.aio.operation import OWNER, Operation
@@ -37,7 +37,7 @@ from durable_execution_sdk._drivers.aio.scopes import Scopes, TaskScope
 from durable_execution_sdk._drivers.aio.sender import Sender
 from durable_execution_sdk._drivers.clock import real_seconds_until
 from durable_execution_sdk._drivers.state import ExecutionState
-from durable_execution_sdk._model.errors import ExecutionError, NonDeterministicExecutionError, ValidationError
+from durable_execution_sdk._model.errors import ExecutionError, ValidationError
 from durable_execution_sdk._model.signals import SuspendExecution
 from durable_execution_sdk._model.updates import OperationUpdate
 
@@ -162,7 +162,11 @@ class Run:
         if self._to_start:
             self._start_bodies()
             return 0
-        self.sender.nudge()
+        # A running body will have more to send, and its START, mostly, shares the request.
+        may_wait = bool(self.bodies) and not self._unacknowledged and not self._announced
+        rides_along = self.sender.rides_along_for() if may_wait else None
+        if not rides_along:
+            self.sender.nudge()
         now_ms = self.state.clock.now_ms()
         if self.sender.busy:
             return self._until(timeout)
@@ -178,12 +182,13 @@ class Run:
                 self.sender.push(None)
                 self.sender.nudge()
                 return self._until(timeout)
-            return self._until(timeout, real_seconds_until(self.state.clock, due_ms and max(due_ms, now_ms + 1)))
+            due = real_seconds_until(self.state.clock, due_ms and max(due_ms, now_ms + 1))
+            return self._until(timeout, due, rides_along)
         self._suspend(survey())
         return 0
 
-    def _until(self, timeout: float | None, wake: float | None = None) -> float | None:
-        limits = [limit for limit in (timeout, wake) if limit is not None]
+    def _until(self, *limits_or_none: float | None) -> float | None:
+        limits = [limit for limit in limits_or_none if limit is not None]
         if self._guard is not None:
             left = self._guard - time.monotonic()
             if left <= 0:
@@ -427,13 +432,7 @@ class Run:
             raise self.curable
         aside = [event for event in self.order.set_aside if not self.shut.hides(event.operation_id)]
         if aside:
-            listed = ", ".join(event.operation_id for event in aside[:5])
-            raise NonDeterministicExecutionError(
-                f"History holds {len(aside)} finished operation(s) that the handler did not start although others that "
-                f"finished later were delivered: {listed}. The handler changed since this execution started, or what "
-                "it does depends on something outside its durable operations",
-                step_id=aside[0].operation_id,
-            )
+            raise never_started(aside)
         if not self._parked and not self.state.is_something_pending():
             waits = "; ".join(f"{name} waits for {what}" for name, what in sorted(survey.blocked.items()))
             raise ExecutionError(f"The handler can never go on: nothing is pending that could wake it. {waits}")
@@ -454,7 +453,8 @@ class Run:
         self.meetings.clear()
         parking.park(self.loop, [task for task in self.tasks if not task.done()], BELONGS, self)
         self.tasks.clear()
-        self.loop.stop()
+        if self.loop.is_running():  # after Ctrl-C it is not, and would stop in the middle of the next invocation
+            self.loop.stop()
 
     def _stop(self) -> None:
         promises = [op.promise for op in self._pending()]

@@ -77,11 +77,11 @@ class Scopes:
 
     def of(self, task: asyncio.Task[object] | None) -> TaskScope | None:
         """The scope of a task; None if it was not made through the loop."""
-        return None if task is None else self._of.get(task.get_coro())
+        return None if task is None else self.of_coroutine(task.get_coro())
 
     def of_coroutine(self, coroutine: object) -> TaskScope | None:
         """The scope taken for a coroutine."""
-        return self._of.get(coroutine)
+        return self._of.get(coroutine) if _is_user_code(coroutine) else None
 
     def starting(self, coroutine: object, owner: Owner | None, owner_scope: TaskScope | None) -> TaskScope | None:
         """A task is made for the coroutine: take its scope.
@@ -89,6 +89,8 @@ class Scopes:
         `owner` and `owner_scope` are those of the context whose code registered the running callback; they are used
         when no task is running. None if the task belongs to no context.
         """
+        if not _is_user_code(coroutine):
+            return None
         if coroutine in self._of:
             return self._of[coroutine]
         creator = self.of(asyncio.current_task())
@@ -186,6 +188,11 @@ class Scopes:
             core = self._journal.scope(prefix, owner.parent_id, owner_scope.core.replaying)
             scope = self._callbacks[id(owner)] = TaskScope(owner, prefix, core)
         return scope
+
+
+def _is_user_code(coroutine: object) -> bool:
+    """Not so: the closing of an async generator that was left half-way, at whatever moment it is collected."""
+    return type(coroutine).__weakrefoffset__ != 0
 
 
 def qualname_of(coroutine: object) -> str:

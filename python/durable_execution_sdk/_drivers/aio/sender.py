@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from durable_execution_sdk._drivers.commit import GroupCommit
+from durable_execution_sdk._drivers.commit import RIDE_ALONG_SECONDS, GroupCommit
 from durable_execution_sdk._model.updates import OperationUpdate
 
 BETWEEN_REQUESTS_SECONDS = 0.001
@@ -39,7 +39,9 @@ class Sender:
         self._thread: threading.Thread | None = None
         self._busy = False
         self._closing = False
-        self._unsent = False
+        self._unsent_since: float | None = None
+        self._queued = 0
+        self._to_send = 0
         self._answered = 0.0
         self.interrupted: BaseException | None = None
         """What ended sending, if it is not an error of the request."""
@@ -47,8 +49,14 @@ class Sender:
 
     @property
     def busy(self) -> bool:
-        """Whether anything is queued or in flight."""
-        return self._unsent or self._busy
+        """Whether a request is in flight, or its answer not taken note of."""
+        return self._busy
+
+    def rides_along_for(self) -> float | None:
+        """How many more seconds what is queued may wait for others to share its request; None if nothing is queued."""
+        if self._unsent_since is None or self._busy:
+            return None
+        return max(0.0, self._unsent_since + RIDE_ALONG_SECONDS - time.monotonic())
 
     @property
     def thread(self) -> threading.Thread | None:
@@ -57,15 +65,17 @@ class Sender:
 
     def push(self, update: OperationUpdate | None) -> int:
         """Queue an update (None: only news are wanted); the ticket to wait for."""
-        ticket = self._commit.enqueue(update)
-        self._unsent = True
+        self._queued = ticket = self._commit.enqueue(update)
+        if self._unsent_since is None:
+            self._unsent_since = time.monotonic()
         return ticket
 
     def nudge(self) -> None:
         """Have what is queued sent, unless a request is in flight: the rest goes after that."""
-        if not self._unsent or self._busy:
+        if self._unsent_since is None or self._busy:
             return
-        self._unsent = False
+        self._unsent_since = None
+        self._to_send = self._queued  # what is queued later may ride along with later ones still
         self._busy = True
         if self._thread is None:
             self._thread = threading.Thread(target=self._send, name="durable-sender", daemon=True)
@@ -91,7 +101,7 @@ class Sender:
             try:
                 if self._pause():
                     time.sleep(max(0.0, self._answered + BETWEEN_REQUESTS_SECONDS - time.monotonic()))
-                self._commit.drain()
+                self._commit.send_through(self._to_send)
                 self._answered = time.monotonic()
             except BaseException as error:
                 self.interrupted = error
