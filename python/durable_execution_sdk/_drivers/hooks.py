@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from durable_execution_sdk._core import Journal, Record
+from durable_execution_sdk._core import Journal, Record, Scope
 from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate
 from durable_execution_sdk._model.values import Value
 from durable_execution_sdk._operations.batch import BatchOperation
@@ -26,12 +26,25 @@ class InvocationFacts(Value):
     lambda_context: Any
 
 
+class Lane(Protocol):
+    """What answers for finished operations, as the methods of that name of `_core.Scope` do."""
+
+    def replay_step(self, name: str | None, /) -> Any: ...
+    def replay_condition(self, name: str | None, /) -> Any: ...
+    def replay_wait(self, name: str | None, /) -> Any: ...
+    def replay_child(self, name: str | None, /) -> Any: ...
+    def replay_invoke(self, name: str | None, /) -> Any: ...
+
+
 class Hooks(Protocol):
     """The plugins of one invocation. No method raises, except for what ends the process.
 
     A check of recorded histories raises `Withheld` in `operation_attempted`, `operation_starting` and
     `around_body`: the line of code that asked ends there, and nothing is sent.
     """
+
+    def lane(self, scope: Scope) -> Lane | None:
+        """What answers for finished operations of a scope; None has each go the long way, past all hooks."""
 
     def invocation_started(self) -> None:
         """On the handler's thread, before user code; no request has been sent yet."""

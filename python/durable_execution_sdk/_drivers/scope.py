@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from durable_execution_sdk._core import MISS, Scope
 from durable_execution_sdk._drivers.bodies import settle
+from durable_execution_sdk._drivers.hooks import Lane
 from durable_execution_sdk._drivers.logger import ROOT_LOGGER, DurableLogData, Logger, LoggerConfig, LogInfo
 from durable_execution_sdk._drivers.state import ExecutionState
 from durable_execution_sdk._drivers.strand import Strand
@@ -101,12 +102,13 @@ class OperationScope:
             self.callback_serdes = parent.callback_serdes
             self._log_target = parent._log_target
             self._log_during_replay = parent._log_during_replay
-        if state.hooks is None and self.default_serdes is None:
-            self._lane_step = scope.replay_step
-            self._lane_wait = scope.replay_wait
-            self._lane_child = scope.replay_child
-            self._lane_invoke = scope.replay_invoke
-            self._lane_condition = scope.replay_condition
+        lane: Lane | None = scope if state.hooks is None else state.hooks.lane(scope)
+        if lane is not None and self.default_serdes is None:
+            self._lane_step = lane.replay_step
+            self._lane_wait = lane.replay_wait
+            self._lane_child = lane.replay_child
+            self._lane_invoke = lane.replay_invoke
+            self._lane_condition = lane.replay_condition
         else:
             self.close_lane()
 

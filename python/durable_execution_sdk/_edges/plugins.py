@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
-from durable_execution_sdk._core import Record
+from durable_execution_sdk._core import Record, Scope
 from durable_execution_sdk._drivers.hooks import InvocationFacts
 from durable_execution_sdk._model.enums import OperationAction, OperationStatus
 from durable_execution_sdk._model.errors import ErrorObject
@@ -86,6 +86,9 @@ class InvocationPlugins:
         self._begun: set[str] = set()
         self._unsettled: list[str] = []
         self._changes: _ChangeThread | None = None
+
+    def lane(self, scope: Scope) -> None:
+        """Plugins are told of every operation, so none takes the lane."""
 
     # --- the invocation ---
 

@@ -117,6 +117,15 @@ def read_history(path: str | os.PathLike[str]) -> HistoryFile:
         found = json.loads(Path(path).read_bytes())
     except ValueError as error:
         raise HistoryFileError(f"{path} is no history file: {error}.") from None
+    return history_of(str(path), found)
+
+
+def history_of(path: str, found: Any) -> HistoryFile:
+    """The contents of a history file from its JSON; `path` names it in errors.
+
+    Raises:
+        HistoryFileError: It is no history file, or one of a newer format.
+    """
     version = found.get("formatVersion") if isinstance(found, dict) else None
     if not isinstance(version, int):
         raise HistoryFileError(f"{path} is no history file: it has no formatVersion.")

@@ -9,7 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from durable_execution_sdk.engine import Engine, HistoryFileError, read_history
+from durable_execution_sdk.engine import Engine, HistoryFileError
+from durable_execution_sdk.engine.export import history_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +50,29 @@ def read(path: Path) -> Iterator[History]:
                 if line.strip():
                     yield parse(f"{path}:{number}", line)
     else:
-        yield parse(str(path), path.read_bytes(), path)
+        yield parse(str(path), path.read_bytes())
 
 
-def parse(name: str, text: bytes, path: Path | None = None) -> History:
+def _loaded(text: bytes) -> Any:
+    # orjson rounds no number here, since payloads are text in this JSON; it refuses the lone surrogates of some.
+    from orjson import JSONDecodeError, loads
+
+    try:
+        return loads(text)
+    except JSONDecodeError:
+        return json.loads(text)
+
+
+def parse(name: str, text: bytes) -> History:
     """A history from its JSON text: a file of `durable record`, or an object with `arn` and `operations`."""
     try:
-        found = json.loads(text)
+        found = _loaded(text)
     except ValueError as error:
         raise HistoryFileError(f"{name} is no history: {error}.") from None
     if not isinstance(found, dict):
         raise HistoryFileError(f"{name} is no history: it is no JSON object.")
-    if path is not None and "formatVersion" in found:
-        read_history(path)  # its checks: version and completeness
+    if "formatVersion" in found:
+        history_of(name, found)  # its checks: version and completeness
     about = found.get("execution") or {}
     arn = found.get("arn") or about.get("DurableExecutionArn")
     operations = found.get("operations")
@@ -79,5 +90,5 @@ def read_store(store: Path) -> Iterator[History]:
         file = Path(folder) / "history.json"
         for summary in engine.list(newest_first=False, limit=1_000_000):
             engine.export_history(summary.arn, file)
-            found = parse(summary.name, file.read_bytes(), file)
+            found = parse(summary.name, file.read_bytes())
             yield replace(found, name=summary.name)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
-from durable_execution_sdk._core import Record, Request
-from durable_execution_sdk._drivers.hooks import InvocationFacts
+from durable_execution_sdk._core import Record, Request, Scope
+from durable_execution_sdk._drivers.hooks import InvocationFacts, Lane
 from durable_execution_sdk._drivers.invocation import DurableFunction
 from durable_execution_sdk._model.enums import OperationType
 from durable_execution_sdk._model.errors import NonDeterministicExecutionError
@@ -46,6 +47,9 @@ class _Watch:
 
     def __init__(self, seen: Observed) -> None:
         self._seen = seen
+
+    def lane(self, scope: Scope) -> Lane | None:
+        return None
 
     def invocation_started(self) -> None:
         """Nothing to note."""
@@ -101,14 +105,26 @@ class _Watch:
         raise Withheld("the history ends here")
 
 
-class _Nowhere:
+class Nowhere:
     """A service that acknowledges everything and keeps nothing."""
 
     def checkpoint(self, arn: str, request: Request) -> Mapping[str, Any]:
+        """Acknowledge without news."""
         return {"CheckpointToken": request.token, "NewExecutionState": {"Operations": []}}
 
     def fetch_state(self, arn: str, token: str, marker: str, max_items: int) -> Mapping[str, Any]:
+        """An empty page, the last."""
         return {"Operations": []}
+
+
+def event_of(history: History) -> dict[str, Any]:
+    """The event of an invocation that finds this history."""
+    first, *rest = history.operations
+    return {
+        "DurableExecutionArn": history.arn.rpartition("/")[0] + "/" + first["Id"],
+        "CheckpointToken": "replay",
+        "InitialExecutionState": {"Operations": [{**first, "Status": "STARTED"}, *rest]},
+    }
 
 
 def observe(handler: Callable[..., Any], history: History) -> Observed:
@@ -119,17 +135,10 @@ def observe(handler: Callable[..., Any], history: History) -> Observed:
     def open_hooks(_: InvocationFacts) -> _Watch:
         return _Watch(seen)
 
-    first, *rest = history.operations
-    operations = [{**first, "Status": "STARTED"}, *rest]
-    event = {
-        "DurableExecutionArn": history.arn.rpartition("/")[0] + "/" + first["Id"],
-        "CheckpointToken": "replay",
-        "InitialExecutionState": {"Operations": operations},
-    }
     probe = DurableFunction(_watched(durable.handler, seen), open_hooks)
-    with no_sockets(), _silence():
+    with offline:
         try:
-            seen.status = probe.invoke(event, None, _Nowhere())["Status"]
+            seen.status = probe.invoke(event_of(history), None, Nowhere())["Status"]
         except Exception as error:
             seen.status = "RAISED"
             seen.error = seen.error or error
@@ -178,32 +187,40 @@ def user_line(error: BaseException) -> str | None:
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else None
 
 
-@contextmanager
-def _silence() -> Iterator[None]:
-    # What the SDK would log of an invocation that ends is what the report says; it may hold payloads.
+class _Shared(AbstractContextManager[None]):
+    """A state of the process while at least one thread is inside: set by the first to come, put back by the last."""
+
+    def __init__(self, enter: Callable[[], Callable[[], None]]) -> None:
+        self._enter = enter
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._leave: Callable[[], None] = lambda: None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._leave = self._enter()
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._leave()
+
+
+def _forbid() -> Callable[[], None]:
     logger = logging.getLogger("durable_execution_sdk")
-    before, logger.disabled = logger.disabled, True
-    try:
-        yield
-    finally:
-        logger.disabled = before
-
-
-@contextmanager
-def no_sockets() -> Iterator[None]:
-    """Refuse what reaches out of this process, for all its threads."""
-
-    def refuse(*_: object, **__: object) -> NoReturn:
-        raise SideEffectError("The handler uses the network outside a step: move it into one, its result is recorded.")
-
+    # What the SDK would log of an invocation that ends is what the report says; it may hold payloads.
+    disabled, logger.disabled = logger.disabled, True
     before = {name: socket.socket.__dict__.get(name) for name in _CALLS}
     resolve = socket.getaddrinfo
     for name in _CALLS:
-        setattr(socket.socket, name, refuse)
-    socket.getaddrinfo = refuse
-    try:
-        yield
-    finally:
+        setattr(socket.socket, name, _refuse)
+    socket.getaddrinfo = _refuse
+
+    def allow() -> None:
+        logger.disabled = disabled
         socket.getaddrinfo = resolve
         for name, method in before.items():
             if method is None:
@@ -211,5 +228,18 @@ def no_sockets() -> Iterator[None]:
             else:
                 setattr(socket.socket, name, method)
 
+    return allow
 
-__all__ = ["Observed", "SideEffectError", "divergence_in", "no_sockets", "observe", "user_line"]
+
+def _refuse(*_: object, **__: object) -> NoReturn:
+    raise SideEffectError("The handler uses the network outside a step: move it into one, its result is recorded.")
+
+
+offline: Final = _Shared(_forbid)
+"""While it is entered, what reaches out of this process is refused in all its threads, and the SDK logs nothing.
+
+Changing a class costs more than a small check, so whoever checks many histories enters it once around all of them.
+"""
+
+
+__all__ = ["Nowhere", "Observed", "SideEffectError", "divergence_in", "event_of", "observe", "offline", "user_line"]

@@ -28,6 +28,9 @@ class Recorder:
     def note(self, *call):
         self.calls.append((*call, len(self._service.requests)))
 
+    def lane(self, scope):
+        return None
+
     def invocation_started(self):
         self.note("invocation started")
 

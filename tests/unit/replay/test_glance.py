@@ -1,0 +1,87 @@
+"""What a glance says is what a close look would have said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from durable_execution_sdk import DurableContext, durable_execution
+from durable_execution_sdk.engine import Engine
+from durable_execution_sdk.replay import History, read, read_store
+from durable_execution_sdk.replay.checking import _clean, _closely
+from durable_execution_sdk.replay.glance import glance
+from tests.compat import scenarios
+from tests.compat.sdk import Sdk
+from tests.house.sources import ROOT
+
+OFFICIAL = [*read(ROOT / "tests" / "histories" / "official-3.0.0")]
+# Clean, but not plainly so: the close look has to explain why less was asked for than is recorded.
+NEEDS_A_CLOSE_LOOK = {
+    "a_race_leaves_a_branch_behind",
+    "flat_inside_flat",
+    "flat_with_failures",
+    "flat_with_waits_and_retries",
+    "map_flat",
+    "suspends_by_hand",
+}
+
+
+@pytest.mark.parametrize("history", OFFICIAL, ids=lambda history: Path(history.name).stem)
+def test_a_glance_agrees_with_a_close_look(history: History) -> None:
+    name = Path(history.name).stem
+    body = scenarios.REGISTRY[name].body
+    sdk = Sdk("durable_execution_sdk")
+
+    @durable_execution
+    def handler(event: Any, context: DurableContext) -> Any:
+        return body(sdk, event, context)
+
+    report = _clean(handler, history)
+    if history.failed or name in NEEDS_A_CLOSE_LOOK:
+        assert report is None
+    else:
+        assert report == _closely(handler, history)
+
+
+def steps(*names: str) -> Callable[..., Any]:
+    @durable_execution
+    def handler(event: Any, context: DurableContext) -> None:
+        for name in names:
+            try:
+                context.step(lambda _: None, name=name)
+            except Exception:  # as users do
+                context.logger.info("went wrong")
+
+    return handler
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    with Engine(tmp_path / "store.db") as engine:
+        engine.run(steps("a", "b", "c"), {}, name="one")
+    [found] = read_store(tmp_path / "store.db")
+    return found
+
+
+def test_it_counts_what_the_lane_answered(history: History) -> None:
+    seen = glance(steps("a", "b", "c"), history)
+    assert seen is not None
+    assert (seen.agreed, seen.last) == (3, history.operations[3]["Id"])
+
+
+@pytest.mark.parametrize("now", [("a", "b"), ("a", "X", "c"), ("a", "b", "c", "d"), ("b", "a", "c"), ()])
+def test_it_leaves_changes_to_the_close_look(history: History, now: tuple[str, ...]) -> None:
+    assert glance(steps(*now), history) is None
+
+
+def test_it_leaves_what_is_not_plain_to_the_close_look(history: History) -> None:
+    for other in (
+        replace(history, complete=False),
+        replace(history, failed=True),
+        replace(history, payloads=False),
+    ):
+        assert glance(steps("a", "b", "c"), other) is None
