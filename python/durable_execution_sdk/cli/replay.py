@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import redirect_stdout
-from itertools import chain, islice
-from multiprocessing import get_context
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from xml.etree import ElementTree
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from durable_execution_sdk.cli import tables
-from durable_execution_sdk.cli.problems import NOT_FOUND, USAGE, Problem, explained
+from durable_execution_sdk.cli.problems import INTERRUPTED, NOT_FOUND, USAGE, Problem, explained
 from durable_execution_sdk.engine.functions import is_durable, load
-from durable_execution_sdk.replay import History, Report, check, read, read_store, summary
+from durable_execution_sdk.replay import Report, read_store, summary
+from durable_execution_sdk.replay.portions import Item, bytes_in, items
+from durable_execution_sdk.replay.workers import check_many, default_jobs
 
 DIVERGENCE = 1
-_AT_ONCE = 16
-"""Histories that wait for a worker process, per process: memory is bounded by them."""
+_SHOW_EVERY_SECONDS = 0.1
 
 
 @click.command()
@@ -50,9 +50,11 @@ def replay(
     for path in [*paths, *([store] if store else [])]:
         if not path.exists():
             raise Problem(f"there is no {path}", NOT_FOUND)
-    with explained():
+    with explained(), _workers_explained():
         _load(handler)
-        reports = list(_shown(_checked(handler, _histories(paths, store), jobs or os.cpu_count() or 1), quiet=as_json))
+        with redirect_stdout(sys.stderr):  # standard output is left to the report
+            checked = check_many(handler, _items(paths, store), jobs or default_jobs())
+            reports = list(_shown(checked, paths if store is None else (), quiet=as_json))
     if not reports:
         raise Problem("nothing to check: there is no history in what was named", NOT_FOUND)
     if junit is not None:
@@ -101,9 +103,9 @@ def junit_xml(handler: str, reports: list[Report]) -> bytes:
     return text
 
 
-def _histories(paths: tuple[Path, ...], store: Path | None) -> Iterator[History]:
+def _items(paths: tuple[Path, ...], store: Path | None) -> Iterator[Item]:
     for path in paths:
-        yield from read(path)
+        yield from items(path)
     if store is not None:
         yield from read_store(store)
 
@@ -118,33 +120,32 @@ def _load(target: str) -> object:
     return handler
 
 
-def _check_one(target: str, history: History) -> Report:
-    _load(target)
-    with redirect_stdout(sys.stderr):  # standard output is left to the report
-        return check(load(target), history)
+@contextmanager
+def _workers_explained() -> Iterator[None]:
+    try:
+        yield
+    except BrokenProcessPool:
+        what = "a worker process ended by itself: memory ran out, or the handler ends its process. Try --jobs 1"
+        raise Problem(what, USAGE) from None
+    except KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED) from None
 
 
-def _checked(target: str, histories: Iterator[History], jobs: int) -> Iterator[Report]:
-    ahead = list(islice(histories, 2))
-    if jobs == 1 or len(ahead) < 2:
-        for history in chain(ahead, histories):
-            yield _check_one(target, history)
-        return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        waiting: list[Future[Report]] = [pool.submit(_check_one, target, history) for history in ahead]
-        for history in histories:
-            waiting.append(pool.submit(_check_one, target, history))
-            if len(waiting) >= jobs * _AT_ONCE:
-                yield waiting.pop(0).result()
-        for future in waiting:
-            yield future.result()
-
-
-def _shown(reports: Iterator[Report], *, quiet: bool) -> Iterator[Report]:
+def _shown(reports: Iterator[tuple[Report, int]], paths: Sequence[Path], *, quiet: bool) -> Iterator[Report]:
+    """The reports, and how far they are on a terminal: in bytes of these files, since nobody has counted histories."""
     console = Console(stderr=True)
-    columns = (TextColumn("replaying"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
-        task = bar.add_task("replaying", total=None)
-        for report in reports:
-            bar.advance(task)
+    if quiet or not console.is_terminal:
+        for report, _ in reports:
+            yield report
+        return
+    columns = (TextColumn("replaying"), BarColumn(), TextColumn("{task.fields[histories]:,} histories"))
+    total_bytes = sum(map(bytes_in, paths)) or None
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
+        task = bar.add_task("replaying", total=total_bytes, histories=0)
+        shown, done = 0.0, 0
+        for number, (report, size_bytes) in enumerate(reports, 1):
+            done += size_bytes
+            if (now := time.monotonic()) - shown >= _SHOW_EVERY_SECONDS:
+                bar.update(task, completed=done, histories=number)
+                shown = now
             yield report

@@ -1,0 +1,118 @@
+"""Checks over all cores: worker processes that read what they check, and are dealt portions of about equal time."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import ExitStack
+from itertools import chain, islice
+from multiprocessing import get_context
+from typing import Any, Final
+
+from durable_execution_sdk.engine.functions import load as load_function
+from durable_execution_sdk.replay.checking import Report, check
+from durable_execution_sdk.replay.offline import offline
+from durable_execution_sdk.replay.portions import Item, load, size_of
+
+_PORTION_SECONDS: Final = 0.2
+"""What a portion should take: long next to handing it over, short next to the whole."""
+
+_PORTIONS_AHEAD: Final = 2
+"""Portions that wait for each worker, so that none waits for this process."""
+
+
+def check_many(target: str, items: Iterable[Item], jobs: int) -> Iterator[tuple[Report, int]]:
+    """Check histories with as many processes, and yield each report, in the order given, with the bytes it is about.
+
+    Args:
+        target: The handler as `module:attribute`, importable by worker processes as by this one.
+        items: Where the histories are; workers read them.
+        jobs: With 1, this process does it.
+
+    Raises:
+        HistoryFileError: One is no history.
+        BrokenProcessPool: A worker process ended, for example because memory ran out.
+    """
+    remaining = iter(items)
+    ahead = list(islice(remaining, 2))
+    remaining = chain(ahead, remaining)
+    if jobs == 1 or len(ahead) < 2:
+        handler = load_function(target)
+        for item in remaining:
+            yield check(handler, next(load([item]))), size_of(item)
+    else:
+        yield from _dealt(target, remaining, jobs)
+
+
+def _dealt(target: str, remaining: Iterator[Item], jobs: int) -> Iterator[tuple[Report, int]]:
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _start_worker, (target,))
+    waiting: deque[tuple[list[Item], Future[_Done]]] = deque()
+    bytes_per_second = 0.0
+
+    def deal() -> bool:
+        portion = _portion(remaining, bytes_per_second * _PORTION_SECONDS)
+        if portion:
+            waiting.append((portion, pool.submit(_check_portion, portion)))
+        return bool(portion)
+
+    try:
+        while len(waiting) < jobs * (1 + _PORTIONS_AHEAD) and deal():
+            pass
+        while waiting:
+            portion, future = waiting.popleft()
+            reports, seconds = future.result()
+            bytes_per_second = sum(map(size_of, portion)) / max(seconds, 1e-6)
+            deal()
+            yield from zip(reports, map(size_of, portion), strict=True)
+    finally:
+        # Also where nobody wants the rest, or Ctrl-C ends it: what has not begun never does.
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _portion(remaining: Iterator[Item], size_bytes: float) -> list[Item]:
+    portion: list[Item] = []
+    for item in remaining:
+        portion.append(item)
+        size_bytes -= size_of(item)
+        if size_bytes <= 0:
+            break
+    return portion
+
+
+# --- in a worker ------------------------------------------------------------------------------------------------------
+
+_Done = tuple[Sequence[Report], float]
+_handler: Callable[..., Any] | None = None
+_always = ExitStack()
+
+
+def _start_worker(target: str) -> None:
+    global _handler  # noqa: PLW0603  # what a process of a pool is started with has no other place
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that deals hears of it, and sends no more
+    sys.stdout = sys.stderr  # standard output is left to the report
+    _handler = load_function(target)
+    _always.enter_context(offline)
+    # What is there now stays; a history is garbage as a whole, and most of it without the collector.
+    gc.collect()
+    gc.freeze()
+
+
+def _check_portion(portion: Sequence[Item]) -> _Done:
+    assert _handler is not None  # the process was started with it
+    started = time.perf_counter()
+    reports = [check(_handler, history) for history in load(portion)]
+    return reports, time.perf_counter() - started
+
+
+def default_jobs() -> int:
+    """One per core that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+__all__ = ["check_many", "default_jobs"]

@@ -1,0 +1,90 @@
+"""Many histories: where they lie, how they are dealt out, and that nothing is lost or out of order."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from durable_execution_sdk import DurableContext, durable_execution
+from durable_execution_sdk.engine import Engine, HistoryFileError
+from durable_execution_sdk.replay import History, read_store
+from durable_execution_sdk.replay.portions import InFile, Item, OnLine, bytes_in, items, load, size_of
+from durable_execution_sdk.replay.workers import check_many
+
+
+@durable_execution
+def handler(event: Any, context: DurableContext) -> None:
+    context.step(lambda _: None, name="first")
+
+
+@durable_execution
+def fatal(event: Any, context: DurableContext) -> None:
+    os._exit(1)
+
+
+def noted(item: Item) -> str:
+    return item.name if isinstance(item, History) else Path(item.path).name
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two files, a file of three lines in a folder below them, and what is no history."""
+    place = tmp_path / "histories"
+    (place / "below").mkdir(parents=True)
+    with Engine(tmp_path / "store.db") as engine:
+        engine.run(handler, {}, name="one")
+        engine.export_history("one", place / "b.json")
+    text = (place / "b.json").read_text()
+    (place / "a.json").write_text(text)
+    line = " ".join(text.splitlines())
+    (place / "below" / "c.jsonl").write_text(f"{line}\n\n{line}\n  \n{line}")
+    (place / "notes.txt").write_text("no history")
+    return place
+
+
+def test_histories_are_found_by_name_without_being_read(folder: Path) -> None:
+    found = list(items(folder))
+    assert [noted(item) for item in found] == ["a.json", "b.json", "c.jsonl", "c.jsonl", "c.jsonl"]
+    assert [item.number for item in found if isinstance(item, OnLine)] == [1, 3, 5]
+    assert sum(map(size_of, found)) == bytes_in(folder) - len("\n  \n")
+    assert [item.size_bytes for item in items(folder / "a.json") if isinstance(item, InFile)] == [
+        bytes_in(folder / "a.json")
+    ]
+
+
+def test_lines_are_read_from_the_middle_of_a_file(folder: Path) -> None:
+    last = list(items(folder / "below" / "c.jsonl"))[-1:]
+    [history] = load(last)
+    assert history.name == f"{folder / 'below' / 'c.jsonl'}:5"
+    assert history.complete
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_every_history_has_its_report_in_order(folder: Path, jobs: int) -> None:
+    found = list(items(folder)) * 8
+    checked = list(check_many(f"{__name__}:handler", found, jobs))
+    assert [report.history for report, _ in checked] == [history.name for history in load(found)]
+    assert {report.verdict for report, _ in checked} == {"clean"}
+    assert [size for _, size in checked] == [size_of(item) for item in found]
+
+
+def test_histories_at_hand_are_handed_over(folder: Path) -> None:
+    given = list(read_store(folder.parent / "store.db")) * 2
+    checked = list(check_many(f"{__name__}:handler", given, 2))
+    assert [(report.history, report.verdict) for report, _ in checked] == [("one", "clean")] * 2
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_file_that_is_no_history_ends_the_check(folder: Path, jobs: int) -> None:
+    (folder / "b.json").write_text("[]")
+    with pytest.raises(HistoryFileError, match=r"b\.json"):
+        list(check_many(f"{__name__}:handler", items(folder), jobs))
+
+
+def test_a_worker_that_ends_by_itself_is_told(folder: Path) -> None:
+    with pytest.raises(BrokenProcessPool):
+        list(check_many(f"{__name__}:fatal", items(folder), 2))
