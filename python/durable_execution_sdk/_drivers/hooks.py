@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-from durable_execution_sdk._core import Journal, Record, Scope
+from durable_execution_sdk._core import MISS, Journal, Record, Scope
 from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate
 from durable_execution_sdk._model.values import Value
 from durable_execution_sdk._operations.batch import BatchOperation
@@ -34,6 +34,18 @@ class Lane(Protocol):
     def replay_wait(self, name: str | None, /) -> Any: ...
     def replay_child(self, name: str | None, /) -> Any: ...
     def replay_invoke(self, name: str | None, /) -> Any: ...
+
+
+class _ClosedLane:
+    """Answers nothing."""
+
+    def replay(self, name: str | None, /) -> Any:
+        return MISS
+
+    replay_step = replay_condition = replay_wait = replay_child = replay_invoke = replay
+
+
+CLOSED_LANE: Final[Lane] = _ClosedLane()
 
 
 class Hooks(Protocol):

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
-from durable_execution_sdk._core import MISS, Scope
+from durable_execution_sdk._core import Scope
 from durable_execution_sdk._drivers.bodies import settle
-from durable_execution_sdk._drivers.hooks import Lane
+from durable_execution_sdk._drivers.hooks import CLOSED_LANE, Lane
 from durable_execution_sdk._drivers.logger import ROOT_LOGGER, DurableLogData, Logger, LoggerConfig, LogInfo
 from durable_execution_sdk._drivers.state import ExecutionState
 from durable_execution_sdk._drivers.strand import Strand
@@ -34,10 +34,6 @@ class _LogData:
         if tenant_id:
             data["tenantId"] = tenant_id
         return data
-
-
-def _no_lane(name: str | None) -> Any:
-    return MISS
 
 
 @public("context")
@@ -102,14 +98,11 @@ class OperationScope:
             self.callback_serdes = parent.callback_serdes
             self._log_target = parent._log_target
             self._log_during_replay = parent._log_during_replay
-        lane: Lane | None = scope if state.hooks is None else state.hooks.lane(scope)
-        if lane is not None and self.default_serdes is None:
-            self._lane_step = lane.replay_step
-            self._lane_wait = lane.replay_wait
-            self._lane_child = lane.replay_child
-            self._lane_invoke = lane.replay_invoke
-            self._lane_condition = lane.replay_condition
+        if state.hooks is None:
+            self._open_lane(scope)
         else:
+            self._open_lane(state.hooks.lane(scope) or CLOSED_LANE)
+        if self.default_serdes is not None:
             self.close_lane()
 
     def create_child_context(
@@ -188,7 +181,14 @@ class OperationScope:
 
     def close_lane(self) -> None:
         """Have every operation go the long way from now on."""
-        self._lane_step = self._lane_wait = self._lane_child = self._lane_invoke = self._lane_condition = _no_lane
+        self._open_lane(CLOSED_LANE)
+
+    def _open_lane(self, lane: Lane) -> None:
+        self._lane_step = lane.replay_step
+        self._lane_wait = lane.replay_wait
+        self._lane_child = lane.replay_child
+        self._lane_invoke = lane.replay_invoke
+        self._lane_condition = lane.replay_condition
 
     def operation_logger(self, identity: OperationIdentifier, attempt: int) -> Logger:
         """The logger for a body."""

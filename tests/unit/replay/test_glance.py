@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -71,6 +72,25 @@ def test_it_counts_what_the_lane_answered(history: History) -> None:
     seen = glance(steps("a", "b", "c"), history)
     assert seen is not None
     assert (seen.agreed, seen.last) == (3, history.operations[3]["Id"])
+
+
+def test_tasks_of_an_async_handler_are_counted(tmp_path: Path) -> None:
+    async def part(context: Any, name: str) -> None:
+        await context.step(lambda _: None, name=name)
+
+    @durable_execution
+    async def handler(event: Any, context: Any) -> None:
+        await context.step(lambda _: None, name="a")
+        await asyncio.gather(part(context, "b"), part(context, "c"))
+        await context.run_in_child_context(lambda child: part(child, "d"))
+
+    with Engine(tmp_path / "store.db") as engine:
+        engine.run(handler, {}, name="one")
+    [history] = read_store(tmp_path / "store.db")
+    report = _clean(handler, history)
+    assert report is not None
+    assert report.agreed == 4
+    assert report == _closely(handler, history)
 
 
 @pytest.mark.parametrize("now", [("a", "b"), ("a", "X", "c"), ("a", "b", "c", "d"), ("b", "a", "c"), ()])

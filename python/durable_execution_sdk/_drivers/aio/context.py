@@ -118,7 +118,7 @@ class AsyncDurableContext(AsyncConcurrentScope):
         scope = self._caller("ctx.step")
         config = config or _STEP
         if config.serdes is None and not config.sub_type:
-            recorded = self._replayed(scope, scope.core.replay_step, name)
+            recorded = self._replayed(scope, scope.lane.replay_step, name)
             if recorded is not None:
                 return recorded
 
@@ -152,7 +152,7 @@ class AsyncDurableContext(AsyncConcurrentScope):
         """
         seconds = require_seconds(duration)
         scope = self._caller("ctx.wait")
-        recorded = self._replayed(scope, scope.core.replay_wait, name)
+        recorded = self._replayed(scope, scope.lane.replay_wait, name)
         if recorded is not None:
             return recorded
         identity, position = self._begin(scope, OperationType.WAIT, _WAIT_TYPE, name)
@@ -193,7 +193,7 @@ class AsyncDurableContext(AsyncConcurrentScope):
         config = config or _CHILD
         scope = self._caller("ctx.run_in_child_context")
         if config.serdes is None and not config.sub_type and not config.is_virtual:
-            recorded = self._replayed(scope, scope.core.replay_child, name)
+            recorded = self._replayed(scope, scope.lane.replay_child, name)
             if recorded is not None:
                 return recorded
         return self._child(scope, func, name, config, config.sub_type or _CHILD_TYPE, config.error_mapper)
@@ -224,7 +224,7 @@ class AsyncDurableContext(AsyncConcurrentScope):
         scope = self._caller("ctx.invoke")
         settings: InvokeConfig[Any, R] = config or InvokeConfig()
         if settings.serdes_result is None:
-            recorded = self._replayed(scope, scope.core.replay_invoke, name)
+            recorded = self._replayed(scope, scope.lane.replay_invoke, name)
             if recorded is not None:
                 return recorded
         identity, position = self._begin(scope, OperationType.CHAINED_INVOKE, _INVOKE_TYPE, name)
@@ -346,7 +346,7 @@ class AsyncDurableContext(AsyncConcurrentScope):
         scope = self._caller("ctx.wait_for_condition")
         sub_type = OperationSubType.WAIT_FOR_CONDITION.value
         if config.serdes is None:
-            recorded = self._replayed(scope, scope.core.replay_condition, name)
+            recorded = self._replayed(scope, scope.lane.replay_condition, name)
             if recorded is not None:
                 return recorded
 
@@ -417,7 +417,7 @@ class AsyncDurableContext(AsyncConcurrentScope):
     def _replayed(
         self, scope: TaskScope, lane: Callable[[str | None], Any], name: str | None
     ) -> DurablePromise[Any] | None:
-        if self.state.hooks is not None or self.default_serdes is not None:
+        if self.default_serdes is not None:
             return None
         value = lane(name)
         if value is MISS:

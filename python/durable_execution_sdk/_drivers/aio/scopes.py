@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from durable_execution_sdk._core import Journal, Scope, task_scope_prefix
-from durable_execution_sdk._drivers.hooks import Hooks
+from durable_execution_sdk._drivers.hooks import CLOSED_LANE, Hooks, Lane
 from durable_execution_sdk._model.errors import ValidationError
 
 _TASKS_FILE = asyncio.tasks.__file__
@@ -43,6 +43,7 @@ class TaskScope:
     owner: Owner
     prefix: str | None
     core: Scope
+    lane: Lane
     refusal: str | None = None
     """Why operations of this task are refused; None if they are not."""
     in_body: bool = False
@@ -66,14 +67,17 @@ class Scopes:
 
     def own(self, coroutine: object, owner: Owner, core: Scope) -> TaskScope:
         """The scope of the task that runs a context's body."""
-        scope = TaskScope(owner, core.prefix, core)
+        scope = TaskScope(owner, core.prefix, core, self._lane(core))
         self._of[coroutine] = scope
         return scope
+
+    def _lane(self, core: Scope) -> Lane:
+        return core if self._hooks is None else self._hooks.lane(core) or CLOSED_LANE
 
     def in_body(self, coroutine: object, like: TaskScope) -> None:
         """The coroutine is (part of) the body of a step: its operations are refused."""
         reason = "it is part of a step body, which does not run again at a replay. Return from the step first"
-        self._of[coroutine] = TaskScope(like.owner, like.prefix, like.core, refusal=reason, in_body=True)
+        self._of[coroutine] = TaskScope(like.owner, like.prefix, like.core, like.lane, refusal=reason, in_body=True)
 
     def of(self, task: asyncio.Task[object] | None) -> TaskScope | None:
         """The scope of a task; None if it was not made through the loop."""
@@ -122,7 +126,7 @@ class Scopes:
         if self._hooks is not None:
             self._hooks.task_scope_opened(prefix, creator.prefix, qualname, ordinal)
         core = self._journal.scope(prefix, creator.owner.parent_id, creator.core.replaying)
-        return TaskScope(creator.owner, prefix, core)
+        return TaskScope(creator.owner, prefix, core, self._lane(core))
 
     def reserve(self, function: object, loop: asyncio.AbstractEventLoop, what: str) -> TaskScope:
         """The scope of a task that will run a function later, named by the function.
@@ -186,7 +190,7 @@ class Scopes:
             if self._hooks is not None:
                 self._hooks.task_scope_opened(prefix, owner_scope.prefix, "@", 0)
             core = self._journal.scope(prefix, owner.parent_id, owner_scope.core.replaying)
-            scope = self._callbacks[id(owner)] = TaskScope(owner, prefix, core)
+            scope = self._callbacks[id(owner)] = TaskScope(owner, prefix, core, self._lane(core))
         return scope
 
 
