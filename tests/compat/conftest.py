@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.compat import scenarios
 from tests.compat.sides import Here, Worker
 from tests.house.sources import ROOT
+from tests.support.recolour import recoloured
 
 
 def official_python(version: str, variable: str) -> str:
@@ -24,6 +26,15 @@ def official_python(version: str, variable: str) -> str:
 def ours() -> Here:
     """Our SDK, in this process."""
     return Here()
+
+
+@pytest.fixture(scope="session")
+def ours_async() -> Here:
+    """Our SDK, in this process, with every scenario as an `async def` handler."""
+    package = scenarios.__name__
+    names = ["registry", "batches", "branches", "callbacks", "children", "conditions", "outcomes", "programs", "steps"]
+    modules = recoloured([f"{package}.{name}" for name in names], also=("caught",))
+    return Here("ours, async def", modules[0].REGISTRY)
 
 
 @pytest.fixture(scope="session")

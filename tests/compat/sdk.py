@@ -6,6 +6,7 @@ Imports no SDK until it is told which.
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -78,9 +79,17 @@ class LambdaContext:
 
 def invoke(sdk: Sdk, body: Callable[[Sdk, Any, Any], Any], event: Json, checkpoint: Callable[[Json], Json]) -> Json:
     """Run one invocation: `{"output": ...}`, or `{"raised": [type, message]}` where the handler raised."""
-    handler = sdk.top.durable_execution(
-        lambda payload, context: body(sdk, payload, context), boto3_client=Client(checkpoint)
-    )
+    if inspect.iscoroutinefunction(body):
+
+        async def run(payload: Any, context: Any) -> Any:
+            return await body(sdk, payload, context)
+
+    else:
+
+        def run(payload: Any, context: Any) -> Any:
+            return body(sdk, payload, context)
+
+    handler = sdk.top.durable_execution(run, boto3_client=Client(checkpoint))
     try:
         return {"output": handler(event, LambdaContext())}
     except Exception as error:  # the service would see an invocation error, whatever it is

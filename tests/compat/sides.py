@@ -7,6 +7,7 @@ import json
 import queue
 import subprocess
 import threading
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from tests.compat import scenarios
@@ -33,10 +34,16 @@ class Side(Protocol):
 
 
 class Here:
-    """Our SDK, in this process, where a debugger reaches it."""
+    """Our SDK, in this process, where a debugger reaches it.
 
-    def __init__(self, name: str = "ours") -> None:
+    Args:
+        name: For messages.
+        registry: The scenarios, if not as they are written.
+    """
+
+    def __init__(self, name: str = "ours", registry: Mapping[str, scenarios.Scenario] = scenarios.REGISTRY) -> None:
         self.name = name
+        self._registry = registry
         self._sdk = Sdk(OURS)
 
     def invoke(self, scenario: str, event: Json, service: Service) -> Json:
@@ -49,7 +56,7 @@ class Here:
                 raise ConnectionError(str(error)) from error
             return answer
 
-        done = invoke(self._sdk, scenarios.REGISTRY[scenario].body, json.loads(json.dumps(event)), checkpoint)
+        done = invoke(self._sdk, self._registry[scenario].body, json.loads(json.dumps(event)), checkpoint)
         found: Json = json.loads(json.dumps(done))
         return found
 

@@ -1,4 +1,5 @@
-"""Generated workflows on both SDKs: the same updates for every operation, fresh and with sides changed on the way.
+"""Generated workflows on both SDKs, and in both colours on ours: the same updates for every operation, fresh and with
+sides changed on the way.
 
 At least 1,000 workflows in a run; `DURABLE_GENERATED_WORKFLOWS` asks for more. The official SDK idles through most of
 an invocation, so many run side by side.
@@ -26,7 +27,7 @@ SHARES, AT_ONCE = 8, 20
 EXAMPLES = 1 + -(-WORKFLOWS // SHARES // AT_ONCE)
 
 
-def compare(program: list[Any], point: int, ours: Side, official: Side) -> None:
+def compare(program: list[Any], point: int, ours: Side, ours_async: Side, official: Side) -> None:
     payload = json.dumps(program)
     theirs = run("program", [official], payload)
     mine = run("program", [ours], payload)
@@ -38,11 +39,13 @@ def compare(program: list[Any], point: int, ours: Side, official: Side) -> None:
         assert_identical(run("program", [sides[0]] * point + [sides[1]], payload), theirs)
     history = {"scenario": "program", "arn": mine.service.arn, "operations": list(mine.service.operations.values())}
     assert replay(history, ours) == mine.outcome
+    assert replay(history, ours_async) == mine.outcome
+    assert_identical(run("program", [ours_async], payload), theirs)
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("share", range(SHARES))
-def test_generated_workflows_are_identical(share: int, ours: Side, official: Worker) -> None:
+def test_generated_workflows_are_identical(share: int, ours: Side, ours_async: Side, official: Worker) -> None:
     # No shrinking: a workflow is small, and trying twenty at once again and again takes minutes.
     @seed(share)
     @settings(
@@ -55,7 +58,7 @@ def test_generated_workflows_are_identical(share: int, ours: Side, official: Wor
     @given(st.lists(st.tuples(PROGRAMS, st.integers(1, 4)), min_size=AT_ONCE, max_size=AT_ONCE))
     def attempt(batch: list[tuple[list[Any], int]]) -> None:
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            running = [pool.submit(compare, program, point, ours, official) for program, point in batch]
+            running = [pool.submit(compare, program, point, ours, ours_async, official) for program, point in batch]
         for (program, point), done in zip(batch, running, strict=True):
             if (error := done.exception()) is not None:
                 raise AssertionError(f"sides change after {point}: {json.dumps(program)}\n{error}") from error

@@ -162,6 +162,7 @@ def _recoloured(name: str, also: Collection[str], names: Collection[str]) -> typ
     assert spec.origin is not None, f"{name} has no source"
     tree = _Recolour(also, names).visit(ast.parse(Path(spec.origin).read_text(encoding="utf-8"), spec.origin))
     module = types.ModuleType(new)
+    module.__name__ = name  # what errors record of their class
     module.__file__ = spec.origin
     module.__dict__.update({each.__name__: each for each in (_settled, _coroutine_function)})
     sys.modules[new] = module

@@ -70,8 +70,8 @@ def wait(sdk: Any, ctx: Any, options: Any) -> Any:
 
 
 def child(sdk: Any, ctx: Any, options: Any) -> Any:
-    def body(context: Any) -> Any:
-        found = body_of(sdk, context, options["body"])
+    def body(inner: Any) -> Any:
+        found = body_of(sdk, inner, options["body"])
         if options["fails"]:
             raise Boom("child")
         return ["x" * 270_000, found] if options["large"] else found
@@ -118,8 +118,8 @@ def invoke(sdk: Any, ctx: Any, options: Any) -> Any:
 
 
 def retried(sdk: Any, ctx: Any, options: Any) -> Any:
-    def body(context: Any, attempt: int) -> Any:
-        found = body_of(sdk, context, options["body"])
+    def body(inner: Any, attempt: int) -> Any:
+        found = body_of(sdk, inner, options["body"])
         if attempt < options["runs"]:
             raise Boom(f"run {attempt}")
         return found
@@ -133,8 +133,8 @@ def retried(sdk: Any, ctx: Any, options: Any) -> Any:
 def batch(sdk: Any, ctx: Any, options: Any) -> Any:
     branches = options["branches"]
 
-    def run(context: Any, index: int) -> Any:
-        found = body_of(sdk, context, branches[index])
+    def run(branch: Any, index: int) -> Any:
+        found = body_of(sdk, branch, branches[index])
         if index in options["failing"]:
             raise Boom(f"branch {index}")
         return ["x" * 100_000, found] if options["large"] else found
@@ -146,9 +146,9 @@ def batch(sdk: Any, ctx: Any, options: Any) -> Any:
     }
     if options["kind"] == "map":
         config = sdk.config.MapConfig(**shared)
-        found = ctx.map(branches, lambda context, item, index, items: run(context, index), options["name"], config)
+        found = ctx.map(branches, lambda branch, item, index, items: run(branch, index), options["name"], config)
     else:
-        functions = [partial(lambda index, context: run(context, index), index) for index in range(len(branches))]
+        functions = [partial(lambda index, branch: run(branch, index), index) for index in range(len(branches))]
         found = ctx.parallel(functions, options["name"], sdk.config.ParallelConfig(**shared))
     items = [
         [item.index, item.status.value, str(item.result)[-200:], item.error and item.error.to_dict()]

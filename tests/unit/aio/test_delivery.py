@@ -73,3 +73,21 @@ def test_inline_lane_takes_only_what_would_come_next() -> None:
     assert order.take_if_next("a", outside_work=True)
     assert order.take_if_next("c", outside_work=True)
     assert not order.take_if_next("c", outside_work=True)
+
+
+def test_a_created_callback_whose_result_is_not_asked_for_is_passed() -> None:
+    order = DeliveryOrder([Event(1, "cb", CREATED), finished(2, "cb"), finished(3, "step")])
+    order.listen("cb", CREATED)
+    order.listen("step")
+    assert order.next(outside_work=lambda: False) == Event(1, "cb", CREATED)
+    assert order.next(bodies=True, outside_work=lambda: True) is None
+    assert order.next(bodies=True, outside_work=lambda: False) == finished(3, "step")
+    assert order.set_aside == []
+    order.listen("cb")
+    assert order.next(bodies=True, outside_work=lambda: True) == finished(2, "cb")
+
+
+def test_others_wait_for_the_body_that_may_start_them() -> None:
+    order = DeliveryOrder([finished(2, "other"), finished(3, "step")])
+    order.listen("step")
+    assert order.next(bodies=True, outside_work=lambda: False) is None

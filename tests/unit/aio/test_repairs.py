@@ -12,10 +12,12 @@ import pytest
 
 from durable_execution_sdk import StepError
 from durable_execution_sdk._drivers.bodies import is_async
+from durable_execution_sdk._drivers.invocation import DurableFunction
 from durable_execution_sdk._model.config import StepConfig
+from durable_execution_sdk._model.duration import Duration
 from durable_execution_sdk.retries import RetryPresets
 from tests.support.fake_service import FakeService
-from tests.unit.drivers.scenario import first, sent
+from tests.unit.drivers.scenario import first, sent, whole
 
 
 def test_ctrl_c_does_not_stop_the_next_invocation() -> None:
@@ -115,3 +117,20 @@ def test_the_colour_of_a_function_is_that_of_its_outside() -> None:
     assert is_async(around)
     assert is_async(through)
     assert not is_async(plain)
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_callback_may_be_answered_long_before_its_result_is_asked_for(asked: bool) -> None:
+    async def handler(got: Any, ctx: Any) -> Any:
+        callback = await ctx.create_callback("cb")
+        for _ in range(3):
+            await ctx.wait(Duration(1))
+        return await callback.result() if asked else "not asked"
+
+    service = FakeService()
+    assert first(handler, service)[0] == {"Status": "PENDING"}
+    [key] = [op["CallbackId"] for op in service.operations.values() if "CallbackId" in op]
+    service.complete_callback(key, result="yes")
+    output, service = whole(handler, service)
+    assert output == {"Status": "SUCCEEDED", "Result": '"yes"' if asked else '"not asked"'}
+    assert service.invoke(DurableFunction(handler)) == output

@@ -46,6 +46,7 @@ class DeliveryOrder:
         self._available = 0  # how many of the listening have an undelivered event
         self._aside: dict[tuple[str, int], Event] = {}
         self._late: list[Event] = []  # set aside, and started since
+        self._created: set[str] = set()  # callbacks of this run: their results may be asked for at any time, or never
         self._last: Event | None = None
 
     def record(self, event: Event) -> Event | None:
@@ -62,6 +63,8 @@ class DeliveryOrder:
     def listen(self, operation_id: str, kind: int = FINISHED) -> None:
         """User code started the operation: from now on its event can be delivered."""
         key = (operation_id, kind)
+        if kind == CREATED:
+            self._created.add(operation_id)
         aside = self._aside.pop(key, None)
         if aside is not None:
             heapq.heappush(self._late, aside)
@@ -70,10 +73,13 @@ class DeliveryOrder:
         if key in self._undelivered:
             self._available += 1
 
-    def next(self, *, outside_work: Callable[[], bool]) -> Event | None:
-        """Take the event to deliver now; None if there is none, or if it has to wait for work from outside.
+    def next(self, *, bodies: bool = False, outside_work: Callable[[], bool]) -> Event | None:
+        """Take the event to deliver now; None if there is none, or if its operation may still be started.
 
-        `outside_work` is asked only if an event belongs to an operation that is not started.
+        Args:
+            bodies: Whether step bodies run. Nobody waits for them where a created callback has a result that is not
+                asked for: after a body has ended, at its own place in the order, it may still be asked for.
+            outside_work: Whether anything else from outside is pending; asked only where it matters.
         """
         if self._late:
             return self._taken(heapq.heappop(self._late))
@@ -83,7 +89,7 @@ class DeliveryOrder:
             top = self._waiting[0]
             key = (top.operation_id, top.kind)
             hidden = key not in self._listening and self._is_hidden(top.operation_id)
-            if key not in self._listening and not hidden and outside_work():
+            if key not in self._listening and not hidden and (self._must_wait(top, bodies) or outside_work()):
                 return None
             heapq.heappop(self._waiting)
             del self._undelivered[key]
@@ -134,8 +140,14 @@ class DeliveryOrder:
 
     @property
     def set_aside(self) -> list[Event]:
-        """Events that were passed over because nothing had started their operation, smallest first."""
-        return sorted(self._aside.values())
+        """Events that were passed over because nothing had started their operation, smallest first.
+
+        Not those of callbacks that were created: whether and when to ask for a result is the handler's business.
+        """
+        return sorted(event for event in self._aside.values() if event.operation_id not in self._created)
+
+    def _must_wait(self, event: Event, bodies: bool) -> bool:
+        return bodies and event.operation_id not in self._created
 
     def _taken(self, event: Event) -> Event:
         if self._last is None or event > self._last:

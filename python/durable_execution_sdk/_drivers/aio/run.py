@@ -156,7 +156,7 @@ class Run:
                 found.append(self._survey())
             return found[0]
 
-        if event := self.order.next(outside_work=lambda: bool(self.bodies) or bool(survey().outside)):
+        if event := self.order.next(bodies=bool(self.bodies), outside_work=lambda: bool(survey().outside)):
             self._deliver(event.operation_id, event.kind)
             return 0
         if self._to_start:
