@@ -13,25 +13,14 @@ import click
 
 from durable_execution_sdk import __version__
 from durable_execution_sdk.cli import tables
-from durable_execution_sdk.cli.problems import INTERRUPTED, NOT_FOUND, USAGE, Problem, explained
+from durable_execution_sdk.cli.problems import INTERRUPTED, USAGE, Problem, explained
 from durable_execution_sdk.cli.progress import Reporter, reporting
+from durable_execution_sdk.cli.record import record
 from durable_execution_sdk.cli.replay import replay
+from durable_execution_sdk.cli.sources import DEFAULT_STORE, require_store, store_option
 from durable_execution_sdk.engine import Engine, ExecutionEnded, ExecutionSummary
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-DEFAULT_STORE = Path(".durable") / "store.db"
-
-
-def store_option(command: F) -> F:
-    """`--store`, the same for every command."""
-    return click.option(
-        "--store",
-        type=click.Path(path_type=Path, dir_okay=False),
-        default=DEFAULT_STORE,
-        show_default=True,
-        help="The SQLite file that keeps the executions.",
-    )(command)
 
 
 def json_option(command: F) -> F:
@@ -64,7 +53,7 @@ def cli() -> None:
     """Run durable functions on this machine and look at their executions.
 
     Exit codes: 0 done, 1 the execution ended without a result or a replay diverged, 2 wrong command line, 3 not found,
-    4 conflict, 5 the store cannot be used, 130 interrupted.
+    4 conflict, 5 the store or AWS cannot be used, 130 interrupted.
     """
 
 
@@ -113,7 +102,7 @@ def resume(
     as_json: bool,
 ) -> None:
     """Run an unfinished execution on, by name, id or ARN; MODULE:HANDLER is needed only if it has moved."""
-    _require_store(store)
+    require_store(store)
     _make_importable()
     _drive(lambda engine: engine.describe(execution), store, time_scale, isolation, as_json=as_json, handler=handler)
 
@@ -169,17 +158,6 @@ def stop(execution: str, message: str | None, store: Path) -> None:
         engine.stop(execution, message)
 
 
-@cli.command()
-@click.argument("execution")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--no-payloads", is_flag=True, help="Leave inputs, results and error texts out.")
-@store_option
-def record(execution: str, file: Path, no_payloads: bool, store: Path) -> None:
-    """Write an execution's history to one JSON file that only you can read."""
-    with _opened(store) as engine:
-        engine.export_history(execution, file, payloads=not no_payloads)
-
-
 @cli.group()
 def callback() -> None:
     """Complete callbacks from outside; a running `durable run` notices at once."""
@@ -217,6 +195,7 @@ def heartbeat(callback_id: str, store: Path) -> None:
 
 
 cli.add_command(replay)
+cli.add_command(record)
 
 
 # --- what the commands share ---
@@ -264,14 +243,9 @@ def _engine(store: Path, time_scale: float | None, isolation: Any, reporter: Rep
 
 @contextmanager
 def _opened(store: Path) -> Iterator[Engine]:
-    _require_store(store)
+    require_store(store)
     with explained(), Engine(store) as engine:
         yield engine
-
-
-def _require_store(store: Path) -> None:
-    if not store.exists():
-        raise Problem(f"there is no store {store}: run something first, or name one with --store", NOT_FOUND)
 
 
 def _read_input(given: str) -> str:

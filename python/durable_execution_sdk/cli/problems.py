@@ -5,9 +5,9 @@
 | 0 | done |
 | 1 | the execution ended without a result: it failed, timed out or was stopped; or a replay diverged |
 | 2 | the command line is wrong: an unknown option, input that is no JSON, a handler that cannot be imported |
-| 3 | not found: no such execution, callback or store |
+| 3 | not found: no such execution, callback, function or store |
 | 4 | in conflict: the name is taken with other input, another process drives the execution, it has ended already |
-| 5 | the store cannot be used |
+| 5 | the store, a history file or AWS cannot be used |
 | 130 | interrupted with Ctrl-C; everything acknowledged is kept |
 """
 
@@ -30,6 +30,7 @@ from durable_execution_sdk.engine import (
     ResourceConflict,
     StoreError,
 )
+from durable_execution_sdk.replay import HistorySourceError
 
 ENDED = 1
 USAGE = 2
@@ -70,6 +71,8 @@ def explained() -> Iterator[None]:
     except EngineError as error:
         code = next((code for kind, code in _CODES if isinstance(error, kind)), USAGE)
         raise Problem(str(error), code) from error
+    except HistorySourceError as error:
+        raise Problem(str(error), NOT_FOUND if error.not_found else STORE) from error
     except ValueError as error:
         raise Problem(str(error), USAGE) from error
     except OSError as error:

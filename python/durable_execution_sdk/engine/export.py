@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from durable_execution_sdk import _core
 from durable_execution_sdk._model.homes import public
@@ -53,12 +54,20 @@ class HistoryFile:
 
 def write_history(path: Path, execution: ExecutionRecord, transaction: Transaction, *, payloads: bool) -> None:
     """Write a history, piece by piece, to a file that only its owner can read."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with private_file(path) as file:
+        for piece in _pieces(execution, transaction, payloads):
+            file.write(piece)
+
+
+@contextmanager
+def private_file(path: Path) -> Iterator[IO[str]]:
+    """An ASCII file that only its owner can read, in place of what was there; or nothing, if the block raises."""
+    aside = path.with_name(f".{path.name[:200]}.{os.getpid()}")
+    aside.unlink(missing_ok=True)  # left by a process that died, with rights of its own
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with open(descriptor, "w", encoding="ascii") as file:
-            for piece in _pieces(execution, transaction, payloads):
-                file.write(piece)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)

@@ -5,8 +5,37 @@ Example:
     >>> reports = [check(handler, history) for history in read(Path("histories"))]  # doctest: +SKIP
 """
 
+from durable_execution_sdk._edges.aws_histories import HistorySourceError, RecordedExecutions, histories_client
 from durable_execution_sdk.replay.checking import Report, check, check_all, summary
 from durable_execution_sdk.replay.histories import History, read, read_store
 from durable_execution_sdk.replay.offline import SideEffectError
+from durable_execution_sdk.replay.recordings import (
+    Recording,
+    lines_file,
+    record_aws,
+    record_function,
+    record_store,
+    write_folder,
+    write_recording,
+)
 
-__all__ = ["History", "Report", "SideEffectError", "check", "check_all", "read", "read_store", "summary"]
+__all__ = [
+    "History",
+    "HistorySourceError",
+    "RecordedExecutions",
+    "Recording",
+    "Report",
+    "SideEffectError",
+    "check",
+    "check_all",
+    "histories_client",
+    "lines_file",
+    "read",
+    "read_store",
+    "record_aws",
+    "record_function",
+    "record_store",
+    "summary",
+    "write_folder",
+    "write_recording",
+]

@@ -94,6 +94,11 @@ def check(handler: Callable[..., Any], history: History) -> Report:
     """
     if not hasattr(handler, "__durable__"):
         raise TypeError(f"{handler!r} is no durable handler: decorate it with @durable_execution.")
+    if history.problem is not None:
+        return Report(history.name, FAILED, 0, len(history.operations) - 1, note=history.problem)
+    if history.unreadable or history.uncertain:
+        note = "payloads are missing, or it is open which contexts are entered again"
+        return Report(history.name, FAILED, 0, len(history.operations) - 1, note=note)
     return _clean(handler, history) or _closely(handler, history)
 
 

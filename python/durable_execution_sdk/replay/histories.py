@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,6 +24,9 @@ class History:
         complete: Whether the execution has ended.
         failed: Whether it has ended without a result.
         payloads: Whether results are in it; without them a read of one says nothing.
+        unreadable: Ids of operations whose payload is not there, and why: `truncated`, `left out` or `masked`.
+        uncertain: Ids of finished contexts of which it is not known whether a replay enters them again.
+        problem: Why it cannot be checked at all, if it cannot.
     """
 
     name: str
@@ -32,6 +35,9 @@ class History:
     complete: bool
     payloads: bool = True
     failed: bool = False
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    uncertain: Sequence[str] = ()
+    problem: str | None = None
 
 
 def read(path: Path) -> Iterator[History]:
@@ -79,9 +85,19 @@ def parse(name: str, text: bytes) -> History:
     if not isinstance(arn, str) or not isinstance(operations, list) or not operations:
         raise HistoryFileError(f"{name} is no history: it has no execution ARN, or no operations.")
     status = about.get("Status") or (found.get("outcome") or {}).get("output", {}).get("Status")
-    complete = str(status or operations[0].get("Status")) not in {"STARTED", "RUNNING", "PAUSED", "PENDING"}
+    complete = str(status or operations[0].get("Status")) not in {"STARTED", "RUNNING", "PAUSING", "PAUSED", "PENDING"}
     failed = complete and status != "SUCCEEDED"
-    return History(name, arn, operations, complete, found.get("payloads", True), failed)
+    return History(
+        name,
+        arn,
+        operations,
+        complete,
+        found.get("payloads", True),
+        failed,
+        found.get("unreadable") or {},
+        tuple(found.get("uncertain") or ()),
+        found.get("problem"),
+    )
 
 
 def read_store(store: Path) -> Iterator[History]:
