@@ -27,7 +27,8 @@ export DURABLE_OFFICIAL_PYTHON_2_1 ?= $(CURDIR)/$(OFFICIAL)/2.1.0/bin/python
 export DURABLE_OFFICIAL_PYTHON_1_7 ?= $(CURDIR)/$(OFFICIAL)/1.7.0/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup build test test-rust test-python lint format format-check types wheel docs demo bench bench-rust fuzz official clean
+.PHONY: help setup build test test-rust test-python lint format format-check types wheel docs demo bench bench-rust \
+    instructions record-instructions fuzz official clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
@@ -97,6 +98,12 @@ demo: setup ## run the order settlement of examples/ on the embedded engine
 bench: setup $(OFFICIAL)/3.0.0/.stamp ## compare with the official SDK 3.0.0, one interleaved run, then bench-rust
 	$(BIN)/python -m benches $(ARGS)
 	$(MAKE) bench-rust
+
+instructions: $(DEPS) ## count the core's instructions per operation with callgrind, compare with the kept figures
+	$(BIN)/python tools/instructions.py check
+
+record-instructions: $(DEPS) ## measure them anew and keep them in benches/instructions.toml
+	$(BIN)/python tools/instructions.py record
 
 bench-rust: ## Criterion benches of the pure core
 	cargo bench --locked -p durable-core --benches -- --warm-up-time 1 --measurement-time 2

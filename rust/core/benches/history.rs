@@ -8,9 +8,21 @@ mod support;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use durable_core::history::History;
 use durable_core::ids::{Ids, operation_id};
-use durable_core::page::{state_page, unescape};
+use durable_core::page::{Span, state_page, unescape};
+use durable_core::status::Status;
 use std::hint::black_box;
-use support::{index, page, replay};
+use support::{Results, children, index, steps};
+
+/// Look up the operations at these positions of the root; how many are finished.
+fn replay(history: &mut History<Span>, positions: impl Iterator<Item = u64>) -> usize {
+    let mut ids = Ids::new("");
+    positions
+        .filter(|position| {
+            let found = history.find(&ids.at(*position));
+            found.is_some_and(|slot| slot.facts.status == Status::Succeeded)
+        })
+        .count()
+}
 
 fn ids(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("ids");
@@ -35,13 +47,22 @@ fn ids(criterion: &mut Criterion) {
 fn pages(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("page");
     for count in [1, 1_000, 100_000] {
-        let page = page(count);
+        let page = steps(count, Results::Small);
         group.throughput(Throughput::Elements(count));
         group.bench_with_input(BenchmarkId::new("scan", count), &page, |bencher, page| {
             bencher.iter(|| state_page(black_box(page)).unwrap());
         });
     }
-    let one = page(1);
+    for (name, page) in [
+        ("rich", steps(1_000, Results::Rich)),
+        ("children", children(100)),
+    ] {
+        group.throughput(Throughput::Elements(1_000));
+        group.bench_with_input(BenchmarkId::new("scan", name), &page, |bencher, page| {
+            bencher.iter(|| state_page(black_box(page)).unwrap());
+        });
+    }
+    let one = steps(1, Results::Small);
     let result = state_page(&one).unwrap().operations[0].result;
     let mut buffer = Vec::new();
     group.throughput(Throughput::Elements(1));
@@ -55,7 +76,7 @@ fn pages(criterion: &mut Criterion) {
 fn histories(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("history");
     for count in [1_000, 100_000] {
-        let page = page(count);
+        let page = steps(count, Results::Small);
         let scanned = state_page(&page).unwrap();
         group.throughput(Throughput::Elements(count));
         group.bench_function(BenchmarkId::new("index", count), |bencher| {
