@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner, Result
@@ -224,3 +225,88 @@ def test_a_store_to_a_folder(engine: Engine, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     engine.export_history("one", tmp_path / "exported.json")
     assert read_history(tmp_path / "one.json") == read_history(tmp_path / "exported.json")
+
+
+# --- `durable replay` ---
+
+
+@durable_execution
+def changed(event: Any, context: DurableContext) -> str:
+    for name in "aXc":
+        context.step(lambda _: None, name=name)
+    return "done"
+
+
+@durable_execution
+def looking(event: Any, context: DurableContext) -> str:
+    if context.step(lambda _: None, name="a").startswith("secret"):
+        context.step(lambda _: None, name="b")
+    context.step(lambda _: None, name="c")
+    return "done"
+
+
+@durable_execution
+def nested(event: Any, context: DurableContext) -> int:
+    def body(child: DurableContext) -> str:
+        return str(child.step(lambda _: "x" * event["size"], name="inner"))
+
+    found = context.run_in_child_context(body, name="c")
+    context.map([1, 2], lambda child, item, index, items: child.step(lambda _: found, name="branch"), name="m")
+    return len(found)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_histories_from_aws_are_checked(aws: RecordedLoopback, jobs: int) -> None:
+    words = ("--function", "order", "--status", "succeeded", "--jobs", jobs)
+    done = durable(aws, "replay", f"{LOCAL}:order", *words)
+    assert (done.exit_code, done.stdout.split()) == (0, ["3", "clean"]), done.output
+    done = durable(aws, "replay", f"{LOCAL}:changed", *words)
+    assert done.exit_code == 1
+    assert "3 diverged: renamed" in done.stdout
+
+
+def test_one_that_still_runs(aws: RecordedLoopback, engine: Engine) -> None:
+    running = engine.create(order, {}, name="running").arn
+    done = durable(aws, "replay", f"{LOCAL}:order", "--execution", running)
+    assert (done.exit_code, done.stdout.split()) == (0, ["1", "frontier"]), done.output
+
+
+def test_truncated_payloads_matter_where_they_are_looked_at(aws: RecordedLoopback, tmp_path: Path) -> None:
+    aws.truncate_above = 20
+    words = ("--function", "order", "--status", "succeeded", "--jobs", 1)
+    assert durable(aws, "replay", f"{LOCAL}:order", *words).stdout.split() == ["3", "clean"]
+    junit = tmp_path / "out.xml"
+    done = durable(aws, "replay", f"{LOCAL}:looking", *words, "--junit", junit)
+    assert done.exit_code == 6
+    assert "3 not checkable" in done.stdout
+    assert "the result of Step 'a', which is truncated" in done.stdout
+    suite = ElementTree.fromstring(junit.read_text())
+    assert (suite.get("failures"), suite.get("errors"), len(suite.findall("testcase/error"))) == ("0", "3", 3)
+    done = durable(aws, "replay", f"{LOCAL}:looking", *words, "--json")
+    assert json.loads(done.stdout)["summary"] == {"not checkable": 3}
+    assert json.loads(done.stdout)["reports"][0]["verdict"] == "not checkable"
+    # What diverges besides decides the exit code.
+    assert durable(aws, "replay", f"{LOCAL}:changed", *words).exit_code == 1
+
+
+@pytest.mark.parametrize("size", [10, 300_000])
+def test_contexts_are_tried_both_ways(aws: RecordedLoopback, engine: Engine, size: int) -> None:
+    """The result of a context of 300,000 characters is not recorded, which AWS does not say."""
+    arn = engine.create(nested, {"size": size}, name="nested").arn
+    engine.resume(arn)
+    done = durable(aws, "replay", f"{LOCAL}:nested", "--execution", arn)
+    assert (done.exit_code, done.stdout.split()) == (0, ["1", "clean"]), done.output
+
+
+def test_a_recorded_file_says_the_same(aws: RecordedLoopback, tmp_path: Path) -> None:
+    aws.truncate_above = 20
+    lines = tmp_path / "all.jsonl"
+    assert durable(aws, "record", "--function", "order", "--status", "succeeded", lines).exit_code == 0
+    for handler, code, says in (("order", 0, "3 clean"), ("looking", 6, "3 not checkable"), ("changed", 1, "renamed")):
+        done = CliRunner().invoke(cli, ["replay", f"{LOCAL}:{handler}", str(lines), "--jobs", "1"])
+        assert (done.exit_code, says in done.stdout) == (code, True), done.output
+
+
+def test_nothing_to_check_on_aws(aws: RecordedLoopback) -> None:
+    assert durable(aws, "replay", f"{LOCAL}:order", "--function", "order", "--named", "nobody").exit_code == 3
+    assert durable(aws, "replay", f"{LOCAL}:order", "--function", "nobody").exit_code == 3

@@ -8,6 +8,7 @@ from typing import Any
 
 from durable_execution_sdk._drivers.bodies import settle
 from durable_execution_sdk._drivers.state import ExecutionState
+from durable_execution_sdk._model.absent import AbsentRead, AbsentText
 from durable_execution_sdk._model.serdes import SerDesContext
 from durable_execution_sdk._model.updates import OperationIdentifier
 from durable_execution_sdk._model.values import Value
@@ -34,6 +35,8 @@ class Codec(Value):
         """Write a value, or raise a serdes error."""
         try:
             text = settle(self.serdes.serialize(value, self.context()))
+        except AbsentRead as read:
+            return read.written_back()
         except Exception as error:
             failure = serdes_failure("serialize", self.identity.operation_id, error)
             if failure is error:
@@ -64,6 +67,8 @@ class Codec(Value):
         """Read a value, or raise a serdes error; no text is the value None."""
         if text is None:
             return None
+        if type(text) is AbsentText:
+            return text.stand_in()
         try:
             return settle(self.serdes.deserialize(text, self.context()))
         except Exception as error:

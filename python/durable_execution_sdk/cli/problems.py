@@ -8,6 +8,7 @@
 | 3 | not found: no such execution, callback, function or store |
 | 4 | in conflict: the name is taken with other input, another process drives the execution, it has ended already |
 | 5 | the store, a history file or AWS cannot be used |
+| 6 | nothing diverges in a replay, but a history is not checkable |
 | 130 | interrupted with Ctrl-C; everything acknowledged is kept |
 """
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import click
@@ -17,12 +18,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from durable_execution_sdk.cli import tables
 from durable_execution_sdk.cli.problems import INTERRUPTED, NOT_FOUND, USAGE, Problem, explained
+from durable_execution_sdk.cli.sources import AwsChoice, aws_choice, aws_options
 from durable_execution_sdk.engine.functions import is_durable, load
-from durable_execution_sdk.replay import Report, read_store, summary
+from durable_execution_sdk.replay import Report, history_from, read_store, summary
+from durable_execution_sdk.replay.checking import FAILED as NOT_CHECKED
 from durable_execution_sdk.replay.portions import Item, bytes_in, items
 from durable_execution_sdk.replay.workers import check_many, default_jobs
 
 DIVERGENCE = 1
+NOT_CHECKABLE = 6
 _SHOW_EVERY_SECONDS = 0.1
 
 
@@ -37,24 +41,35 @@ _SHOW_EVERY_SECONDS = 0.1
     "--junit", type=click.Path(path_type=Path, dir_okay=False), default=None, help="Write a JUnit XML report too."
 )
 @click.option("--jobs", type=click.IntRange(min=1), default=None, help="Processes to use. Default: one per core.")
+@aws_options
 def replay(
-    handler: str, paths: tuple[Path, ...], store: Path | None, as_json: bool, junit: Path | None, jobs: int | None
+    handler: str,
+    paths: tuple[Path, ...],
+    store: Path | None,
+    as_json: bool,
+    junit: Path | None,
+    jobs: int | None,
+    **aws: Any,
 ) -> None:
     """Check a handler against recorded histories, offline: no step runs, nothing is sent.
 
     A HISTORY is a file of `durable record`, or a .jsonl file with one history a line. Exit code 1: a history diverges,
-    or cannot tell.
+    or cannot tell; 6: none does, but one is not checkable.
     """
-    if not paths and store is None:
-        raise Problem("nothing to check: name a history file, a folder, or a store with --store", USAGE)
+    choice = aws_choice(**aws)
+    if not paths and store is None and not choice:
+        what = (
+            "name a history file, a folder, a store with --store, or executions on AWS with --function or --execution"
+        )
+        raise Problem(f"nothing to check: {what}", USAGE)
     for path in [*paths, *([store] if store else [])]:
         if not path.exists():
             raise Problem(f"there is no {path}", NOT_FOUND)
     with explained(), _workers_explained():
         _load(handler)
         with redirect_stdout(sys.stderr):  # standard output is left to the report
-            checked = check_many(handler, _items(paths, store), jobs or default_jobs())
-            reports = list(_shown(checked, paths if store is None else (), quiet=as_json))
+            checked = check_many(handler, _items(paths, store, choice), jobs or default_jobs())
+            reports = list(_shown(checked, paths if store is None and not choice else (), quiet=as_json))
     if not reports:
         raise Problem("nothing to check: there is no history in what was named", NOT_FOUND)
     if junit is not None:
@@ -69,8 +84,17 @@ def replay(
                 click.echo(describe(report))
         for key, count in summary(reports).items():
             click.echo(f"{count:6} {key}")
-    if not all(report.ok for report in reports):
-        raise SystemExit(DIVERGENCE)
+    code = exit_code(reports)
+    if code:
+        raise SystemExit(code)
+
+
+def exit_code(reports: Sequence[Report]) -> int:
+    """1 if a history diverges or is ambiguous; else 6 if one is not checkable; else 0."""
+    wrong = {report.verdict for report in reports if not report.ok}
+    if not wrong:
+        return 0
+    return NOT_CHECKABLE if wrong == {NOT_CHECKED} else DIVERGENCE
 
 
 def describe(report: Report) -> str:
@@ -89,25 +113,33 @@ def describe(report: Report) -> str:
 
 
 def junit_xml(handler: str, reports: list[Report]) -> bytes:
-    """The reports as a JUnit test suite, one case per history."""
-    failures = sum(not report.ok for report in reports)
+    """The reports as a JUnit test suite, one case per history; what is not checkable is an error, no failure."""
+    errors = sum(report.verdict == NOT_CHECKED for report in reports)
+    failures = sum(not report.ok for report in reports) - errors
     suite = ElementTree.Element(
-        "testsuite", name=f"durable replay {handler}", tests=str(len(reports)), failures=str(failures)
+        "testsuite",
+        name=f"durable replay {handler}",
+        tests=str(len(reports)),
+        failures=str(failures),
+        errors=str(errors),
     )
     for report in reports:
         case = ElementTree.SubElement(suite, "testcase", classname=handler, name=report.history)
         if not report.ok:
-            failure = ElementTree.SubElement(case, "failure", message=report.cause or report.verdict)
-            failure.text = describe(report)
+            kind = "error" if report.verdict == NOT_CHECKED else "failure"
+            found = ElementTree.SubElement(case, kind, message=report.cause or report.verdict)
+            found.text = describe(report)
     text: bytes = ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
     return text
 
 
-def _items(paths: tuple[Path, ...], store: Path | None) -> Iterator[Item]:
+def _items(paths: tuple[Path, ...], store: Path | None, choice: AwsChoice) -> Iterator[Item]:
     for path in paths:
         yield from items(path)
     if store is not None:
         yield from read_store(store)
+    if choice:
+        yield from (history_from(recording) for recording in choice.recordings())
 
 
 def _load(target: str) -> object:

@@ -11,6 +11,7 @@ from durable_execution_sdk.replay.histories import History, read, read_store
 from durable_execution_sdk.replay.offline import SideEffectError
 from durable_execution_sdk.replay.recordings import (
     Recording,
+    history_from,
     lines_file,
     record_aws,
     record_function,
@@ -29,6 +30,7 @@ __all__ = [
     "check",
     "check_all",
     "histories_client",
+    "history_from",
     "lines_file",
     "read",
     "read_store",

@@ -9,6 +9,7 @@ from typing import Any, Final
 from durable_execution_sdk._core import operation_id
 from durable_execution_sdk._model.errors import NonDeterministicExecutionError
 from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate
+from durable_execution_sdk.replay.absence import check_the_rest, is_whole
 from durable_execution_sdk.replay.comparing import (
     Place,
     Record,
@@ -94,12 +95,17 @@ def check(handler: Callable[..., Any], history: History) -> Report:
     """
     if not hasattr(handler, "__durable__"):
         raise TypeError(f"{handler!r} is no durable handler: decorate it with @durable_execution.")
-    if history.problem is not None:
-        return Report(history.name, FAILED, 0, len(history.operations) - 1, note=history.problem)
-    if history.unreadable or history.uncertain:
-        note = "payloads are missing, or it is open which contexts are entered again"
-        return Report(history.name, FAILED, 0, len(history.operations) - 1, note=note)
+    if not is_whole(history):
+        return check_the_rest(handler, history, _whole, _not_checkable)
+    return _whole(handler, history)
+
+
+def _whole(handler: Callable[..., Any], history: History) -> Report:
     return _clean(handler, history) or _closely(handler, history)
+
+
+def _not_checkable(history: History, agreed: int, why: str, line: str | None) -> Report:
+    return Report(history.name, FAILED, agreed, len(history.operations) - 1, note=why, line=line)
 
 
 def _clean(handler: Callable[..., Any], history: History) -> Report | None:

@@ -34,6 +34,7 @@ _SHOWN_DETAILS: Final = {
     "CALLBACK": "CallbackDetails",
     "CHAINED_INVOKE": "ChainedInvokeDetails",
 }
+_CARRYING: Final = frozenset({"CONTEXT", "STEP", "CALLBACK", "CHAINED_INVOKE"})
 _KINDS: Final = {
     "Execution": "EXECUTION",
     "Context": "CONTEXT",
@@ -259,6 +260,18 @@ def is_no_result(payload: str | None) -> bool:
     return isinstance(found, dict) and found.get("type") in _SUMMARIES and isinstance(found.get("totalCount"), int)
 
 
+def without_payloads(operations: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
+    """What is unreadable in a history that was recorded without payloads, and does not say what it left out."""
+    first, *rest = operations
+    absent = {first["Id"]: LEFT_OUT}
+    for record in rest:
+        details = record.get(_SHOWN_DETAILS.get(record["Type"], "")) or {}
+        again = details.get("ReplayChildren")
+        if record["Type"] in _CARRYING and not again and "Result" not in details and record.get("Status") != "STARTED":
+            absent[record["Id"]] = LEFT_OUT
+    return absent
+
+
 __all__ = [
     "LEFT_OUT",
     "MASKED",
@@ -270,4 +283,5 @@ __all__ = [
     "milliseconds",
     "operations_of",
     "plain_event",
+    "without_payloads",
 ]

@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from durable_execution_sdk.engine import Engine, HistoryFileError
-from durable_execution_sdk.engine.export import history_of
+from durable_execution_sdk.engine.export import history_of as file_of
+from durable_execution_sdk.replay.events import without_payloads
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,12 @@ def parse(name: str, text: bytes) -> History:
     if not isinstance(found, dict):
         raise HistoryFileError(f"{name} is no history: it is no JSON object.")
     if "formatVersion" in found:
-        history_of(name, found)  # its checks: version and completeness
+        file_of(name, found)  # its checks: version and completeness
+    return history_of(name, found)
+
+
+def history_of(name: str, found: Mapping[str, Any]) -> History:
+    """A history from the contents of a file."""
     about = found.get("execution") or {}
     arn = found.get("arn") or about.get("DurableExecutionArn")
     operations = found.get("operations")
@@ -87,14 +93,18 @@ def parse(name: str, text: bytes) -> History:
     status = about.get("Status") or (found.get("outcome") or {}).get("output", {}).get("Status")
     complete = str(status or operations[0].get("Status")) not in {"STARTED", "RUNNING", "PAUSING", "PAUSED", "PENDING"}
     failed = complete and status != "SUCCEEDED"
+    payloads = found.get("payloads", True)
+    unreadable = found.get("unreadable")
+    if unreadable is None:
+        unreadable = {} if payloads else without_payloads(operations)
     return History(
         name,
         arn,
         operations,
         complete,
-        found.get("payloads", True),
+        payloads,
         failed,
-        found.get("unreadable") or {},
+        unreadable,
         tuple(found.get("uncertain") or ()),
         found.get("problem"),
     )

@@ -24,6 +24,7 @@ from durable_execution_sdk.replay.events import (
     operations_of,
     plain_event,
 )
+from durable_execution_sdk.replay.histories import History, history_of
 
 
 @public("replay")
@@ -170,6 +171,11 @@ def function_of(arn: str) -> str:
     return found[1] if found else arn
 
 
+def history_from(recording: Recording) -> History:
+    """A recording as checks take it, named as the execution is."""
+    return history_of(recording.name, recording.to_dict())
+
+
 # --- files ----------------------------------------------------------------------------------------------------------
 
 
@@ -217,6 +223,7 @@ def _write(write: Callable[[str], object], recording: Recording, gap: str) -> No
 __all__ = [
     "Recording",
     "function_of",
+    "history_from",
     "lines_file",
     "record_aws",
     "record_function",

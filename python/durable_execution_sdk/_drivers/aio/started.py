@@ -21,6 +21,7 @@ from durable_execution_sdk._drivers.aio.promise import DurablePromise
 from durable_execution_sdk._drivers.aio.run import Run
 from durable_execution_sdk._drivers.codec import Codec
 from durable_execution_sdk._drivers.threads import BackendOperation
+from durable_execution_sdk._model.absent import AbsentRead, AbsentText
 from durable_execution_sdk._model.errors import ChildContextError
 from durable_execution_sdk._model.signals import (
     BackgroundThreadError,
@@ -131,6 +132,12 @@ class Started(Generic[T]):
         """Read the payload and settle the promise with it."""
         if payload is None:
             self.resolve(None)
+            return
+        if type(payload) is AbsentText:
+            try:
+                self.resolve(payload.stand_in())
+            except AbsentRead as read:
+                self.fail(read)
             return
         try:
             value = self.codec.serdes.deserialize(payload, self.codec.context())
@@ -400,6 +407,8 @@ async def encode(codec: Codec, value: Any) -> str | None:
         text = codec.serdes.serialize(value, codec.context())
         if inspect.isawaitable(text):
             text = await text
+    except AbsentRead as read:
+        return read.written_back()
     except Exception as error:
         failure = serdes_failure("serialize", operation_id, error)
         if failure is error:
@@ -412,6 +421,8 @@ async def decode(codec: Codec, text: str | None) -> Any:
     """Read a value, or raise a serdes error; no text is the value None."""
     if text is None:
         return None
+    if type(text) is AbsentText:
+        return text.stand_in()
     try:
         value = codec.serdes.deserialize(text, codec.context())
         if inspect.isawaitable(value):
