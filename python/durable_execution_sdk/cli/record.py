@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from durable_execution_sdk.cli.problems import NOT_FOUND, USAGE, Problem, explained
 from durable_execution_sdk.cli.sources import AwsChoice, aws_choice, aws_options, require_store, store_option
-from durable_execution_sdk.replay import Recording, lines_file, record_store, write_folder, write_recording
+from durable_execution_sdk.replay import Recording, lines_file, masked, record_store, write_folder, write_recording
+from durable_execution_sdk.replay.masking import matches
 
 
 @click.command()
@@ -20,8 +22,25 @@ from durable_execution_sdk.replay import Recording, lines_file, record_store, wr
 @store_option
 @click.option("--all", "everything", is_flag=True, help="All executions of the store.")
 @aws_options
-@click.option("--no-payloads", is_flag=True, help="Leave inputs, results and error texts out.")
-def record(words: tuple[str, ...], store: Path, *, everything: bool, no_payloads: bool, **aws: Any) -> None:
+@click.option(
+    "--mask",
+    "patterns",
+    multiple=True,
+    metavar="PATTERN",
+    help="Leave out what operations of such names (* and ? are known) have got and given; '*': of all, and the input.",
+)
+@click.option("--keep-input", is_flag=True, help="With --mask '*': keep the input of the execution.")
+@click.option("--no-payloads", is_flag=True, help="As --mask '*'; AWS is not even asked for payloads.")
+def record(
+    words: tuple[str, ...],
+    store: Path,
+    *,
+    everything: bool,
+    patterns: tuple[str, ...],
+    keep_input: bool,
+    no_payloads: bool,
+    **aws: Any,
+) -> None:
     """Write histories to files that only you can read, for `durable replay` and `durable bench`.
 
     EXECUTION is one of the store, by name, id or ARN. Without it: all of the store (--all), or those of AWS that
@@ -37,11 +56,17 @@ def record(words: tuple[str, ...], store: Path, *, everything: bool, no_payloads
             recordings = choice.recordings(payloads=not no_payloads)
         else:
             require_store(store)
-            recordings = record_store(store, execution, payloads=not no_payloads)
+            recordings = record_store(store, execution)
+            if no_payloads:
+                recordings = (replace(masked(one, ["*"]), payloads=False) for one in recordings)
+        unused = set(patterns)
+        recordings = _masked(recordings, patterns, unused, keep_input=keep_input)
         single = execution is not None or (choice.function is None and len(choice.executions) == 1)
         written = _write(out, _shown(recordings), single=single and not out.is_dir())
     if not written:
         raise Problem("there is no execution to record", NOT_FOUND)
+    for pattern in sorted(unused):
+        click.echo(f"--mask {pattern!r} has matched nothing: the payloads are as recorded", err=True)
     if not single:
         click.echo(f"{written} recorded in {out}", err=True)
 
@@ -54,6 +79,15 @@ def _targets(words: tuple[str, ...], choice: AwsChoice, *, everything: bool) -> 
         wanted = "OUT alone" if many else "EXECUTION and OUT (or --all, --function or --execution, and OUT alone)"
         raise Problem(f"name {wanted}; given were {len(words)} words", USAGE)
     return (None if many else words[0]), Path(words[-1])
+
+
+def _masked(
+    recordings: Iterator[Recording], patterns: tuple[str, ...], unused: set[str], *, keep_input: bool
+) -> Iterator[Recording]:
+    """The recordings without what is to be masked; takes from `unused` the patterns that match."""
+    for recording in recordings:
+        unused -= {pattern for pattern in unused if matches(recording, pattern)}
+        yield masked(recording, patterns, keep_input=keep_input) if patterns else recording
 
 
 def _write(out: Path, recordings: Iterator[Recording], *, single: bool) -> int:

@@ -8,6 +8,7 @@ Example:
 from durable_execution_sdk._edges.aws_histories import HistorySourceError, RecordedExecutions, histories_client
 from durable_execution_sdk.replay.checking import Report, check, check_all, summary
 from durable_execution_sdk.replay.histories import History, read, read_store
+from durable_execution_sdk.replay.masking import masked
 from durable_execution_sdk.replay.offline import SideEffectError
 from durable_execution_sdk.replay.recordings import (
     Recording,
@@ -32,6 +33,7 @@ __all__ = [
     "histories_client",
     "history_from",
     "lines_file",
+    "masked",
     "read",
     "read_store",
     "record_aws",

@@ -69,7 +69,7 @@ class Recording:
             "payloads": self.payloads,
             "execution": dict(self.execution),
         }
-        if self.unreadable:
+        if self.unreadable or not self.payloads:
             shown["unreadable"] = dict(self.unreadable)
         if self.uncertain:
             shown["uncertain"] = [*self.uncertain]

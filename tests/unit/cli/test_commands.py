@@ -181,3 +181,18 @@ def test_without_the_extra_it_says_how_to_get_it() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == ("durable: the command line needs click and rich: pip install 'durable-execution-sdk[cli]'\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "secret"), [(["--mask", "*"], False), (["--no-payloads"], False), (["--mask", "nobody"], True)]
+)
+def test_payloads_are_masked(store: Path, tmp_path: Path, words: list[str], secret: bool) -> None:
+    run(store, "double", "--name", "a", value={"x": 123454321})
+    file = tmp_path / "a.json"
+    done = durable(store, "record", "a", str(file), *words)
+    assert done.exit_code == 0, done.stderr
+    assert ("123454321" in file.read_text()) == secret
+    assert ("has matched nothing" in done.stderr) == secret
+    assert read_history(file).payloads == (words != ["--no-payloads"])
+    checked = CliRunner().invoke(cli, ["replay", f"{HANDLERS}:double", str(file), "--jobs", "1"])
+    assert checked.exit_code == (0 if secret else 6), checked.output  # it makes a number of the result
