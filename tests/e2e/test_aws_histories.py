@@ -131,6 +131,21 @@ def test_refusals_are_explained(aws: RecordedLoopback, engine: Engine, fault: Re
     assert raised.value.not_found == (fault.status == 404)
 
 
+def test_an_old_boto3_is_told_apart(aws: RecordedLoopback, engine: Engine) -> None:
+    class Old:
+        meta = boto3_client(aws).meta
+
+    with pytest.raises(HistorySourceError, match="too old"):
+        RecordedExecutions(Old()).describe(arn_of(engine, "one"))
+
+
+def test_who_is_not_reached_is_told(engine: Engine, delays: list[float]) -> None:
+    with recorded_loopback(engine) as service:
+        source = source_of(service)
+    with pytest.raises(HistorySourceError, match="cannot be asked"):
+        source.describe(arn_of(engine, "one"))
+
+
 def test_a_damaged_answer_is_no_empty_history(aws: RecordedLoopback, engine: Engine) -> None:
     from tests.support.loopback import Garble
 

@@ -179,6 +179,8 @@ class RecordedExecutions:
             answer: Mapping[str, Any] = getattr(self._client, method)(**parameters)
         except ClientError as error:
             raise _explained(error, method, subject) from error
+        except AttributeError as error:
+            raise HistorySourceError(f"This boto3 is too old, it does not know {method}: upgrade it.") from error
         except BotoCoreError as error:
             raise HistorySourceError(f"AWS Lambda cannot be asked about {subject}: {error}") from error
         return answer

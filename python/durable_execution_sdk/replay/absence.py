@@ -14,7 +14,8 @@ both ways is the verdict; what does not is not checkable.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ from typing import Any, Final, NoReturn, Protocol, TypeVar
 from durable_execution_sdk._drivers.bodies import is_async
 from durable_execution_sdk._drivers.invocation import DurableFunction
 from durable_execution_sdk._model.absent import AbsentRead, AbsentText
+from durable_execution_sdk._model.signals import SuspendExecution
 from durable_execution_sdk.replay.comparing import shape_of
 from durable_execution_sdk.replay.events import LEFT_OUT
 from durable_execution_sdk.replay.histories import History
@@ -117,13 +119,17 @@ def _readable(handler: Handler, history: History, check: Check[R], refuse: Refus
     reads = _Reads()
     known = _with_stand_ins(history, reads)
     watched = _given_the_input(handler, history, reads)
-    seen = observe(watched, known)
-    agreed = len({*seen.met} & {record["Id"] for record in history.operations})
+    agreed = 0
+    with suppress(SuspendExecution), _one_of_many():
+        seen = observe(watched, known)
+        agreed = len({*seen.met} & {record["Id"] for record in history.operations})
     if reads.looked:
         what, line = reads.looked[0]
         return refuse(history, agreed, f"the code looks at {what}; not checked from there", line)
-    report = check(watched, known)
-    if report.ok and reads.looked:
+    report = None
+    with suppress(SuspendExecution), _one_of_many():  # a group inside a context ends the whole invocation
+        report = check(watched, known)
+    if report is None or (report.ok and reads.looked):
         what, line = reads.looked[0]
         return refuse(history, agreed, f"inside a context that has ended, the code looks at {what}", line)
     if not report.ok and reads.given_unknown:
@@ -166,13 +172,15 @@ def _given_the_input(handler: Handler, history: History, reads: _Reads) -> Handl
     if is_async(user):
 
         async def watched_async(event: Any, context: Any) -> None:
-            await user(given(event), context)
+            with _one_of_many():
+                await user(given(event), context)
 
         watched: Any = watched_async
     else:
 
         def watched_plain(event: Any, context: Any) -> None:
-            user(given(event), context)
+            with _one_of_many():
+                user(given(event), context)
 
         watched = watched_plain
 
@@ -181,6 +189,17 @@ def _given_the_input(handler: Handler, history: History, reads: _Reads) -> Handl
 
     entry.__durable__ = DurableFunction(watched)  # type: ignore[attr-defined]  # as the decorator does
     return entry
+
+
+@contextmanager
+def _one_of_many() -> Iterator[None]:
+    """Task groups wrap what their tasks raise, and so hide that the code ended because it looked."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        if group.subgroup(AbsentRead) is None:
+            raise
+        raise SuspendExecution("A check of recorded histories ends here: a task looked.") from None
 
 
 def _stand_in(reads: _Reads, what: str, why: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 import pickle
@@ -335,3 +336,108 @@ def test_a_divergence_outside_is_one_both_ways(tmp_path: Path) -> None:
         context.step(lambda _: None, name="something else")
 
     assert check(changed, history).verdict == "diverged"
+
+
+# --- several at once ---
+
+
+@durable_execution
+def branches(event: Any, context: DurableContext) -> Any:
+    def branch(child: DurableContext, item: str, index: int, items: Any) -> Any:
+        value = child.step(lambda _: item, name=f"first {item}")
+        if item == "b":
+            bool(value)
+        return child.step(lambda _: value, name=f"second {item}")
+
+    context.map(["a", "b", "c"], branch, name="m")
+    context.step(lambda _: None, name="after")
+
+
+@durable_execution
+async def gathered(event: Any, context: Any) -> Any:
+    async def one(item: str) -> Any:
+        value = await context.step(lambda _: item, name=f"first {item}")
+        if item == "b":
+            bool(value)
+        return await context.step(lambda _: value, name=f"second {item}")
+
+    await asyncio.gather(one("a"), one("b"), one("c"))
+    await context.step(lambda _: None, name="after")
+
+
+@durable_execution
+async def grouped(event: Any, context: Any) -> Any:
+    async def one(item: str) -> Any:
+        value = await context.step(lambda _: item, name=f"first {item}")
+        if item == "b":
+            bool(value)
+        return await context.step(lambda _: value, name=f"second {item}")
+
+    async with asyncio.TaskGroup() as tasks:
+        for item in "abc":
+            tasks.create_task(one(item))
+    await context.step(lambda _: None, name="after")
+
+
+@durable_execution
+async def grouped_inside(event: Any, context: Any) -> Any:
+    async def body(child: Any) -> None:
+        async def one(item: str) -> None:
+            value = await child.step(lambda _: item, name=f"first {item}")
+            if item == "b":
+                bool(value)
+            await child.step(lambda _: value, name=f"second {item}")
+
+        async with asyncio.TaskGroup() as tasks:
+            for item in "abc":
+                tasks.create_task(one(item))
+
+    await context.run_in_child_context(body, name="c")
+    await context.step(lambda _: None, name="after")
+
+
+@durable_execution
+async def combined(event: Any, context: Any) -> Any:
+    started = [context.step(lambda _, item=item: item, name=f"first {item}") for item in "abc"]
+    found = await context.promise.all(started, name="all")
+    for value in found:
+        bool(value)
+    await context.step(lambda _: None, name="after")
+
+
+@pytest.mark.parametrize("handler", [branches, gathered, grouped, grouped_inside, combined])
+def test_one_of_several_looks(tmp_path: Path, handler: Handler) -> None:
+    history = recorded(tmp_path, handler)
+    assert check(handler, history).verdict == "clean"
+    report = check(handler, replace(without(history, "first b"), uncertain=()))
+    if handler in (branches, grouped_inside):
+        # The context is answered from its own record; only its inside looks.
+        assert "inside a context that has ended" in (report.note or "")
+    if handler is combined:
+        # So is the combinator: what its record holds is what counts.
+        assert report.verdict == "clean"
+        report = check(handler, without(history, "first b", "all"))
+    assert report.verdict == "not checkable", report
+    assert "which is masked" in (report.note or "")
+
+
+def test_a_callback_passes_it_on(tmp_path: Path) -> None:
+    @durable_execution
+    def handler(event: Any, context: DurableContext) -> Any:
+        waited = context.wait_for_callback(lambda callback_id, _: None, name="asked")
+        context.step(lambda _: waited, name="after")
+
+    store = tmp_path / "store.db"
+    with Engine(store, time_scale=0) as engine:
+        engine.start(handler, {}, name="one")
+        callback_id = None
+        while callback_id is None:
+            callback_id = next((op.callback_id for op in engine.operations("one") if op.callback_id), None)
+        engine.send_callback_success(callback_id, '"yes"')
+        engine.result("one", timeout=60)
+    [history] = read_store(store)
+    names = [record.get("Name") for record in history.operations]
+    hidden = without(history, *[name for name in names if name])
+    assert check(handler, hidden).verdict == "clean"
+    contexts = [record["Id"] for record in history.operations if record["Type"] == "CONTEXT"]
+    assert check(handler, replace(hidden, uncertain=contexts)).verdict == "clean"
