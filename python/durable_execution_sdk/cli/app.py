@@ -13,6 +13,7 @@ import click
 
 from durable_execution_sdk import __version__
 from durable_execution_sdk.cli import tables
+from durable_execution_sdk.cli.bench import bench
 from durable_execution_sdk.cli.problems import INTERRUPTED, USAGE, Problem, explained
 from durable_execution_sdk.cli.progress import Reporter, reporting
 from durable_execution_sdk.cli.record import record
@@ -196,6 +197,7 @@ def heartbeat(callback_id: str, store: Path) -> None:
 
 
 cli.add_command(replay)
+cli.add_command(bench)
 cli.add_command(record)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from durable_execution_sdk._core import MISS, Record, Scope, operation_id
-from durable_execution_sdk._drivers.hooks import InvocationFacts
+from durable_execution_sdk._drivers.hooks import InvocationFacts, Lane
 from durable_execution_sdk._drivers.invocation import DurableFunction
 from durable_execution_sdk._model.enums import OperationType
 from durable_execution_sdk._model.signals import Withheld
@@ -45,7 +45,7 @@ def glance(handler: Callable[..., Any], history: History) -> Clean | None:
     if not history.complete or history.failed or not history.payloads:
         return None
     durable: DurableFunction = handler.__durable__  # type: ignore[attr-defined]  # the decorator sets it
-    seen = _Glance(history.operations)
+    seen = GlanceHooks(history.operations)
     probe = DurableFunction(durable.handler, seen.opened)
     with offline:
         try:
@@ -97,7 +97,7 @@ class _Lane:
         self.replay_invoke = noting(scope.replay_invoke)
 
 
-class _Glance:
+class GlanceHooks:
     """Hooks that count what is asked for, and let nothing begin."""
 
     def __init__(self, records: Sequence[Mapping[str, Any]]) -> None:
@@ -117,11 +117,12 @@ class _Glance:
         at = self.asked[-1]
         return at if isinstance(at, str) else operation_id(at[0].prefix, at[1])
 
-    def opened(self, _: InvocationFacts) -> _Glance:
+    def opened(self, _: InvocationFacts) -> GlanceHooks:
         """These are the hooks of the invocation."""
         return self
 
-    def lane(self, scope: Scope) -> _Lane:
+    def lane(self, scope: Scope) -> Lane | None:
+        """The scope's own, counted."""
         return _Lane(scope, self.asked.append)
 
     def invocation_started(self) -> None:
@@ -131,9 +132,11 @@ class _Glance:
         """Nothing to note."""
 
     def around_invocation(self) -> AbstractContextManager[None]:
+        """Nothing is around it."""
         return _NOTHING
 
     def operation_attempted(self, identity: OperationIdentifier, is_virtual: bool) -> None:
+        """Compare it with what is recorded there, once."""
         here = identity.operation_id
         if here in self._attempted:
             return
@@ -164,6 +167,7 @@ class _Glance:
         """It was attempted before."""
 
     def operation_starting(self, update: OperationUpdate) -> None:
+        """Nothing may start."""
         self._withhold()
 
     def operation_ended(self, operation_id: str) -> None:
@@ -175,6 +179,7 @@ class _Glance:
     def around_body(
         self, identity: OperationIdentifier, attempt: int | None, reconstruct: bool
     ) -> AbstractContextManager[None]:
+        """Contexts are entered, bodies of operations are not."""
         if identity.operation_type is not OperationType.CONTEXT:
             self._withhold()
         return _NOTHING
@@ -183,12 +188,15 @@ class _Glance:
         """Nothing to note."""
 
     def trace_header(self, identity: OperationIdentifier, function_name: str) -> str | None:
+        """None: nothing is invoked."""
         return None
 
     def log_fields(self) -> Mapping[str, object]:
+        """None: nothing is logged."""
         return {}
 
     def branch_context(self) -> AbstractContextManager[None]:
+        """Nothing is around a branch."""
         return _NOTHING
 
     def _withhold(self) -> NoReturn:
@@ -196,4 +204,4 @@ class _Glance:
         raise Withheld("the history ends here")
 
 
-__all__ = ["glance"]
+__all__ = ["Clean", "GlanceHooks", "glance"]

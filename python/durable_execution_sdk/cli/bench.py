@@ -1,0 +1,181 @@
+"""`durable bench`: how fast a handler replays histories."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
+from itertools import islice
+from pathlib import Path
+from typing import Any, cast
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from durable_execution_sdk.cli import tables
+from durable_execution_sdk.cli.problems import INTERRUPTED, NOT_FOUND, USAGE, Problem, explained
+from durable_execution_sdk.engine.functions import is_durable, load
+from durable_execution_sdk.replay import History, read, read_store
+from durable_execution_sdk.replay.benching import Timing, grown_bytes, operations_in, rounds_of, timing_of
+from durable_execution_sdk.replay.synthetic import SHAPES, Shape, built_in, synthetic_history
+
+SLOWER = 1
+_FORMAT = "durable-bench-1"
+
+
+@click.command()
+@click.argument("handler", metavar="[MODULE:HANDLER]", required=False)
+@click.argument("paths", nargs=-1, metavar="[HISTORY|FOLDER]...", type=click.Path(path_type=Path))
+@click.option("--store", type=click.Path(path_type=Path, dir_okay=False), default=None, help="Replay this store's.")
+@click.option("--shape", type=click.Choice(SHAPES), default="steps", show_default=True, help="Of made-up histories.")
+@click.option("--operations", type=click.IntRange(min=1), default=1_000, show_default=True, help="In each of them.")
+@click.option("--count", type=click.IntRange(min=1), default=1, show_default=True, help="How many of them.")
+@click.option("--result-bytes", type=click.IntRange(min=0), default=64, show_default=True, help="In each result.")
+@click.option("--async", "is_async", is_flag=True, help="Replay them with an async def handler.")
+@click.option("--rounds", type=click.IntRange(min=1), default=50, show_default=True, help="Timed; each takes them all.")
+@click.option("--warm-up", type=click.IntRange(min=0), default=3, show_default=True, help="Rounds before those.")
+@click.option("--save", type=click.Path(path_type=Path, dir_okay=False), default=None, help="Write the figures here.")
+@click.option(
+    "--baseline", type=click.Path(path_type=Path, dir_okay=False), default=None, help="Compare with a --save."
+)
+@click.option("--fail-over", type=click.FloatRange(min=0), default=None, help="Percent slower that exit with 1.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON to standard output, and no progress.")
+def bench(
+    handler: str | None,
+    paths: tuple[Path, ...],
+    store: Path | None,
+    shape: str,
+    operations: int,
+    count: int,
+    result_bytes: int,
+    is_async: bool,
+    rounds: int,
+    warm_up: int,
+    save: Path | None,
+    baseline: Path | None,
+    fail_over: float | None,
+    as_json: bool,
+) -> None:
+    """Measure how fast a handler replays histories, offline: no step runs, nothing is sent.
+
+    With recorded histories (files of `durable record`, folders, .jsonl, a store) they are replayed by MODULE:HANDLER.
+    Without any, histories are made up; without a handler, a built-in one replays them. Exit code 1: slower than the
+    baseline by more than --fail-over.
+    """
+    if fail_over is not None and baseline is None:
+        raise Problem("--fail-over needs a --baseline to compare with", USAGE)
+    if handler is None and store is not None:
+        raise Problem("recorded histories need the handler that replays them: name MODULE:HANDLER", USAGE)
+    for path in [*paths, *([store] if store else []), *([baseline] if baseline else [])]:
+        if not path.exists():
+            raise Problem(f"there is no {path}", NOT_FOUND)
+    before = None if baseline is None else _baseline(baseline)
+    with explained(), redirect_stdout(sys.stderr):  # standard output is left to the figures
+        body = built_in(cast(Shape, shape), is_async=is_async) if handler is None else _body(handler)
+        if paths or store is not None:
+            histories = [history for path in paths for history in read(path)]
+            histories += list(read_store(store)) if store is not None else []
+            if not histories:
+                raise Problem("nothing to replay: there is no history in what was named", NOT_FOUND)
+        else:
+            made = range(1, count + 1)
+            histories = [synthetic_history(cast(Shape, shape), operations, result_bytes, number) for number in made]
+        try:
+            found = _measured(body, histories, rounds, warm_up, quiet=as_json)
+        except KeyboardInterrupt:
+            raise SystemExit(INTERRUPTED) from None
+        if save is not None:
+            save.write_text(json.dumps({"format": _FORMAT, "figures": found.to_dict()}, indent=1) + "\n")
+    slower = None if before is None else (found.us_per_operation / before["us_per_operation"] - 1) * 100
+    if as_json:
+        click.echo(tables.show_json({"figures": found.to_dict(), "baseline": before, "slower_percent": slower}))
+    else:
+        tables.print_table(_table(found, before))
+    if slower is not None and fail_over is not None and slower > fail_over:
+        click.echo(f"durable: {slower:.1f} % slower than the baseline, more than {fail_over:g} %", err=True)
+        raise SystemExit(SLOWER)
+
+
+def _measured(
+    body: Callable[[Any, Any], Any], histories: Sequence[History], rounds: int, warm_up: int, *, quiet: bool
+) -> Timing:
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("warming up", total=warm_up + rounds)
+        asked = [operations_in(body, history) for history in histories]
+        grown = grown_bytes(body, histories[asked.index(max(asked))])
+        running = rounds_of(body, histories)
+        for _ in islice(running, warm_up):
+            bar.advance(task)
+        bar.update(task, description="measuring")
+        took = []
+        for one in islice(running, rounds):
+            took.append(one)
+            bar.advance(task)
+    return timing_of(histories, asked, took, grown)
+
+
+def _table(found: Timing, before: Mapping[str, Any] | None) -> Table:
+    now = found.to_dict()
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("")
+    table.add_column("now", justify="right")
+    if before is not None:
+        table.add_column("baseline", justify="right")
+        table.add_column("change", justify="right")
+    for key, label, unit in _ROWS:
+        cells = [_figure(now[key], unit)]
+        if before is not None:
+            old = before[key]
+            cells += [_figure(old, unit), f"{(now[key] / old - 1) * 100:+.1f} %" if old else ""]
+        table.add_row(label, *cells)
+    return table
+
+
+_ROWS = (
+    ("histories", "histories", 1.0),
+    ("operations", "operations in a round", 1.0),
+    ("invocations", "invocations", 1.0),
+    ("operations_per_second", "operations per second", 1.0),
+    ("us_per_operation", "us per operation", 1.0),
+    ("p50_us", "p50 of an invocation, ms", 1e3),
+    ("p90_us", "p90, ms", 1e3),
+    ("p99_us", "p99, ms", 1e3),
+    ("peak_bytes", "memory at the peak, MB", 1e6),
+    ("bytes_per_operation", "memory per operation, bytes", 1.0),
+)
+
+
+def _figure(value: float, unit: float) -> str:
+    value /= unit
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
+
+
+def _baseline(path: Path) -> Mapping[str, Any]:
+    wrong = Problem(f"{path} is no baseline: make one with --save", USAGE)
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        raise wrong from None
+    figures = found.get("figures") if isinstance(found, dict) and found.get("format") == _FORMAT else None
+    if not isinstance(figures, dict) or any(not isinstance(figures.get(key), int | float) for key, _, _ in _ROWS):
+        raise wrong
+    if figures["us_per_operation"] <= 0:
+        raise wrong
+    return figures
+
+
+def _body(target: str) -> Callable[[Any, Any], Any]:
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    handler: Any = load(target)
+    if not is_durable(handler):
+        raise Problem(f"{target} is no durable handler: decorate it with @durable_execution", USAGE)
+    body: Callable[[Any, Any], Any] = handler.__durable__.handler
+    return body
