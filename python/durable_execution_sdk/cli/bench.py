@@ -6,9 +6,10 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stdout
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from itertools import islice
 from pathlib import Path
+from statistics import fmean
 from typing import Any, cast
 
 import click
@@ -16,12 +17,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from durable_execution_sdk._drivers.bodies import is_async as is_async_body
 from durable_execution_sdk.cli import tables
 from durable_execution_sdk.cli.problems import INTERRUPTED, NOT_FOUND, USAGE, Problem, explained
 from durable_execution_sdk.engine.functions import is_durable, load
 from durable_execution_sdk.replay import History, read, read_store
 from durable_execution_sdk.replay.benching import Timing, grown_bytes, operations_in, rounds_of, timing_of
-from durable_execution_sdk.replay.synthetic import SHAPES, Shape, built_in, synthetic_history
+from durable_execution_sdk.replay.bodies import built_in
+from durable_execution_sdk.replay.official import OfficialSide
+from durable_execution_sdk.replay.offline import event_of
+from durable_execution_sdk.replay.synthetic import SHAPES, Shape, synthetic_history
 
 SLOWER = 1
 _FORMAT = "durable-bench-1"
@@ -43,6 +48,8 @@ _FORMAT = "durable-bench-1"
     "--baseline", type=click.Path(path_type=Path, dir_okay=False), default=None, help="Compare with a --save."
 )
 @click.option("--fail-over", type=click.FloatRange(min=0), default=None, help="Percent slower that exit with 1.")
+@click.option("--official", is_flag=True, help="Compare with the official SDK, if this Python has it.")
+@click.option("--official-python", metavar="PATH", default=None, help="Compare; this is a Python that has it.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON to standard output, and no progress.")
 def bench(
     handler: str | None,
@@ -58,6 +65,8 @@ def bench(
     save: Path | None,
     baseline: Path | None,
     fail_over: float | None,
+    official: bool,
+    official_python: str | None,
     as_json: bool,
 ) -> None:
     """Measure how fast a handler replays histories, offline: no step runs, nothing is sent.
@@ -84,25 +93,56 @@ def bench(
         else:
             made = range(1, count + 1)
             histories = [synthetic_history(cast(Shape, shape), operations, result_bytes, number) for number in made]
+        python = official_python or (sys.executable if official else None)
         try:
-            found = _measured(body, histories, rounds, warm_up, quiet=as_json)
+            with _official(python, body, histories, handler or shape) as theirs:
+                found, took = _measured(body, histories, rounds, warm_up, theirs, quiet=as_json)
         except KeyboardInterrupt:
             raise SystemExit(INTERRUPTED) from None
         if save is not None:
             save.write_text(json.dumps({"format": _FORMAT, "figures": found.to_dict()}, indent=1) + "\n")
     slower = None if before is None else (found.us_per_operation / before["us_per_operation"] - 1) * 100
+    them = _official_figures(took, found.operations) if took else None
     if as_json:
-        click.echo(tables.show_json({"figures": found.to_dict(), "baseline": before, "slower_percent": slower}))
+        shown = {"figures": found.to_dict(), "baseline": before, "slower_percent": slower, "official": them}
+        click.echo(tables.show_json(shown))
     else:
         tables.print_table(_table(found, before))
+        if them is not None:
+            factor = them["us_per_operation"] / found.us_per_operation
+            each = f"{_figure(them['us_per_operation'], 1.0)} us per operation"
+            click.echo(f"official SDK: {each}, {_figure(factor, 1.0)} times as long; rounds took turns")
     if slower is not None and fail_over is not None and slower > fail_over:
         click.echo(f"durable: {slower:.1f} % slower than the baseline, more than {fail_over:g} %", err=True)
         raise SystemExit(SLOWER)
 
 
+def _official(
+    python: str | None, body: Callable[[Any, Any], Any], histories: Sequence[History], target: str
+) -> AbstractContextManager[OfficialSide | None]:
+    if python is None:
+        return nullcontext()
+    if is_async_body(body):
+        raise Problem("the official SDK has no async def handlers: leave it out", USAGE)
+    for history in histories:
+        operations_in(body, history, to_the_end=True)
+    return OfficialSide(python, [event_of(history) for history in histories], target, [os.getcwd(), *sys.path])
+
+
+def _official_figures(took: Sequence[Sequence[float]], operations: int) -> dict[str, float]:
+    """What the official SDK's rounds came to."""
+    return {"us_per_operation": fmean(sum(one) for one in took) / operations * 1e6}
+
+
 def _measured(
-    body: Callable[[Any, Any], Any], histories: Sequence[History], rounds: int, warm_up: int, *, quiet: bool
-) -> Timing:
+    body: Callable[[Any, Any], Any],
+    histories: Sequence[History],
+    rounds: int,
+    warm_up: int,
+    theirs: OfficialSide | None,
+    *,
+    quiet: bool,
+) -> tuple[Timing, list[list[float]]]:
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
@@ -113,11 +153,16 @@ def _measured(
         for _ in islice(running, warm_up):
             bar.advance(task)
         bar.update(task, description="measuring")
-        took = []
+        took: list[list[float]] = []
+        took_theirs: list[list[float]] = []
+        if theirs is not None:
+            theirs.round()
         for one in islice(running, rounds):
             took.append(one)
+            if theirs is not None:
+                took_theirs.append(theirs.round())
             bar.advance(task)
-    return timing_of(histories, asked, took, grown)
+    return timing_of(histories, asked, took, grown), took_theirs
 
 
 def _table(found: Timing, before: Mapping[str, Any] | None) -> Table:

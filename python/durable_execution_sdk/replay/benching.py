@@ -72,8 +72,13 @@ class _Guard(GlanceHooks):
         """Compared before anything was timed."""
 
 
-def operations_in(body: Body, history: History) -> int:
+def operations_in(body: Body, history: History, *, to_the_end: bool = False) -> int:
     """How many recorded operations the handler asks for.
+
+    Args:
+        body: The handler as the user wrote it.
+        history: What it replays.
+        to_the_end: It must end with a result, and nothing may be left to start.
 
     Raises:
         NotReplayed: It asks for others, or raises what the execution did not.
@@ -87,6 +92,11 @@ def operations_in(body: Body, history: History) -> int:
         raise NotReplayed(f"The handler does not replay {history.name}: {type(error).__name__}. {way_out}") from error
     if seen.differs or (status == "FAILED" and not history.failed):
         raise NotReplayed(f"The handler does not replay {history.name}. {way_out}")
+    if to_the_end and (seen.withheld or status != "SUCCEEDED"):
+        raise NotReplayed(
+            f"{history.name} does not end with a result, so the official SDK, which nothing holds back, would go on "
+            "from there for real. Leave it out, or leave the official SDK out."
+        )
     if not seen.asked:
         raise NotReplayed(f"The handler asks for nothing that {history.name} holds. {way_out}")
     return len(seen.asked)

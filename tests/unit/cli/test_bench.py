@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,18 @@ from durable_execution_sdk.cli.app import cli
 from durable_execution_sdk.engine import Engine
 from durable_execution_sdk.replay.benching import percentile
 from durable_execution_sdk.replay.synthetic import SHAPES
+from tests.compat.conftest import official_python
 
 FEW = ("--rounds", 2, "--warm-up", 1)
 ran: list[str] = []
+HANDLER = """
+from durable_execution_sdk import durable_execution
+
+@durable_execution
+def handler(event, context):
+    context.step(lambda _: None, name="first")
+    context.step(lambda _: None, name="second")
+"""
 
 
 @durable_execution
@@ -108,6 +119,39 @@ def test_what_is_wrong_is_said(store: Path, tmp_path: Path) -> None:
     ):
         result = run(*arguments)
         assert (result.exit_code, text in result.output) == (code, True), result.output
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_official_sdk_replays_the_same(shape: str) -> None:
+    python = official_python("3.0.0", "DURABLE_OFFICIAL_PYTHON")
+    result = run("--shape", shape, "--operations", 20, "--rounds", 1, "--official-python", python, "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["official"]["us_per_operation"] > 0
+
+
+def test_the_official_sdk_replays_a_handler_of_ours(store: Path, tmp_path: Path) -> None:
+    (tmp_path / "orders.py").write_text(HANDLER)
+    arguments = ("--rounds", "1", "--official-python", official_python("3.0.0", "DURABLE_OFFICIAL_PYTHON"))
+    done = subprocess.run(
+        [sys.executable, "-m", "durable_execution_sdk.cli", "bench", "orders:handler", "one.json", *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "times as long" in done.stdout
+
+
+def test_the_official_sdk_gets_nothing_to_go_on_with(store: Path, tmp_path: Path) -> None:
+    longer_than_recorded = (f"{__name__}:longer", tmp_path / "one.json", "--official")
+    for arguments, text in (
+        (longer_than_recorded, "does not end with a result"),
+        (("--async", "--official"), "no async def"),
+        (("--official-python", sys.executable), "official SDK cannot replay"),
+    ):
+        result = run(*arguments, *FEW)
+        assert (result.exit_code, text in result.output) == (2, True), result.output
 
 
 def test_percentiles_are_values_that_occurred() -> None:
