@@ -50,7 +50,9 @@ def compare(case: Case, official: Side | None, ours: Side, rounds: int | None) -
     """Let the sides take turns."""
     theirs, mine, floors = [], [], []
     for _ in range(rounds or case.rounds):
-        if official is not None:
+        if case.rival is not None:
+            theirs.append(ours.ask(case.question, case.rival))
+        elif official is not None:
             theirs.append(official.ask(case.question, case.arguments))
         mine.append(ours.ask(case.question, case.arguments))
         if case.floor:

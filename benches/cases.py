@@ -19,6 +19,8 @@ class Case:
     rounds: int = 5
     floor: bool = False
     """Whether `questions.floor` is to say what the loop itself costs."""
+    rival: dict[str, Any] | None = None
+    """What the official SDK has no tool for: the arguments with which our side tells what to compare with instead."""
 
 
 CASES = (
@@ -55,4 +57,22 @@ CASES = (
     Case("requests per fresh step", "requests", "", {}, 1, rounds=1),
     Case("import, beyond bare Python", "imports", "ms", {}, 3),
     Case("memory per replayed operation", "memory", "bytes", {"steps": 50_000}, 4, rounds=3),
+    Case(
+        "durable replay over 10,000 histories of 100, against a bare loop",
+        "checks",
+        "us/history",
+        {"what": "tool", "histories": 10_000},
+        0.34,
+        rounds=3,
+        rival={"what": "bare", "histories": 10_000},
+    ),
+    Case(
+        "durable replay: its gain from two workers, over that of a bare loop",
+        "checks",
+        "",
+        {"what": "bare gain", "histories": 10_000},
+        0.85,
+        rounds=3,
+        rival={"what": "tool gain", "histories": 10_000},
+    ),
 )

@@ -41,15 +41,13 @@ def handler(_: object, context: Any) -> float:
     return total
 
 
-def measure(sdk: str, what: Literal["bare", "tool", "gain"], histories: int, jobs: int = 1) -> float:
-    """Microseconds per history; with `what="gain"`, the tool's gain from two workers over that of the bare loop."""
+def measure(sdk: str, what: Literal["bare", "tool", "bare gain", "tool gain"], histories: int) -> float:
+    """Microseconds per history; or how many times as fast two workers are as one."""
     del sdk
+    who, _, gain = what.partition(" ")
     with folder(histories) as files:
-        if what != "gain":
-            return seconds(what, files, jobs) / histories * 1e6
-        # By turns, so that a noisy moment hits both.
-        bare, tool, bare_two, tool_two = (seconds(who, files, n) for n in (1, 2) for who in ("bare", "tool"))
-        return (tool / tool_two) / (bare / bare_two)
+        alone = seconds(who, files, 1)
+        return alone / seconds(who, files, 2) if gain else alone / histories * 1e6
 
 
 def seconds(what: str, files: Path, jobs: int) -> float:
