@@ -22,13 +22,14 @@ RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust/core rust/py -name '*.rs
 OFFICIAL := .cache/official
 # The official SDK in environments of its own, for the tests and benches that compare with it.
 OFFICIAL_STAMPS := $(foreach v,3.0.0 2.1.0 1.7.0,$(OFFICIAL)/$(v)/.stamp)
+JAVASCRIPT := $(OFFICIAL)/javascript-2.4.0
 export DURABLE_OFFICIAL_PYTHON ?= $(CURDIR)/$(OFFICIAL)/3.0.0/bin/python
 export DURABLE_OFFICIAL_PYTHON_2_1 ?= $(CURDIR)/$(OFFICIAL)/2.1.0/bin/python
 export DURABLE_OFFICIAL_PYTHON_1_7 ?= $(CURDIR)/$(OFFICIAL)/1.7.0/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help setup build test test-rust test-python lint format format-check types wheel docs demo bench bench-rust \
-    instructions record-instructions fuzz official clean
+    bench-javascript bench-table instructions record-instructions fuzz official clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
@@ -95,9 +96,18 @@ fuzz: ## build the fuzz targets (nightly Rust) and run each for FUZZ_SECONDS
 demo: setup ## run the order settlement of examples/ on the embedded engine
 	$(BIN)/python -m examples.order_settlement
 
-bench: setup $(OFFICIAL)/3.0.0/.stamp ## compare with the official SDK 3.0.0, one interleaved run, then bench-rust
+bench: setup $(OFFICIAL)/3.0.0/.stamp bench-javascript ## compare with the official SDKs, one interleaved run, then bench-rust
 	$(BIN)/python -m benches $(ARGS)
 	$(MAKE) bench-rust
+
+bench-table: setup ## the table of a run that was kept: ARGS=FILE, and --write to put it into the pages
+	$(BIN)/python -m benches.table $(ARGS)
+
+bench-javascript: ## the official JavaScript SDK 2.4.0, where npm is there and serves it; benches do without it otherwise
+	@test -f $(JAVASCRIPT)/.stamp -a ! benches/javascript/package-lock.json -nt $(JAVASCRIPT)/.stamp || { \
+	  mkdir -p $(JAVASCRIPT) && cp benches/javascript/package*.json $(JAVASCRIPT)/ && \
+	  cd $(JAVASCRIPT) && npm ci --silent --no-audit --no-fund --ignore-scripts && touch .stamp; \
+	} || echo "the JavaScript SDK is not there (npm is missing, or does not serve it): its rows are left out" >&2
 
 instructions: $(DEPS) ## count the core's instructions per operation with callgrind, compare with the kept figures
 	$(BIN)/python tools/instructions.py check

@@ -1,111 +1,56 @@
-"""`python -m benches`: both sides take turns over every case, and a table of ratios comes out.
+"""`python -m benches`: the sides take turns over every case, and a table of ratios comes out.
 
 Only ratios within one run count: the machine is shared, and absolute figures wander. Each figure is the median of its
-rounds.
+rounds. With words as arguments, only the cases whose labels contain one of them run: `make bench ARGS="replay"`.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
+import shutil
 import statistics
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass
+import time
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
 from benches.cases import CASES, Case
+from benches.results import Row, Run
 from benches.sides import ROOT, BenchError, Side
+from benches.table import figure, page
 
 OFFICIAL_MODULE = "aws_durable_execution_sdk_python"
 OUR_MODULE = "durable_execution_sdk"
+JAVASCRIPT = ROOT / ".cache/official/javascript-2.4.0"
 
 
-@dataclass(frozen=True)
-class Row:
-    """What one case came to."""
-
-    case: Case
-    official: float | None
-    ours: float
-    floor: float | None
-
-    @property
-    def ratio(self) -> float | None:
-        """The official figure over ours."""
-        return self.official / self.ours if self.official is not None and self.ours > 0 else None
-
-    @property
-    def met(self) -> bool | None:
-        """Whether the budget is met; None without one."""
-        if self.case.budget is None or self.ratio is None:
-            return None
-        return self.ratio >= self.case.budget
-
-
-def compare(case: Case, official: Side | None, ours: Side, rounds: int | None) -> Row:
+def compare(case: Case, other: Side | None, ours: Side, rounds: int) -> Row:
     """Let the sides take turns."""
     theirs, mine, floors = [], [], []
-    for _ in range(rounds or case.rounds):
-        if case.rival is not None:
-            theirs.append(ours.ask(case.question, case.rival))
-        elif official is not None:
-            theirs.append(official.ask(case.question, case.arguments))
+    question, arguments = case.other or (case.question, case.arguments)
+    for _ in range(rounds):
+        if other is not None:
+            theirs.append(other.ask(question, arguments))
         mine.append(ours.ask(case.question, case.arguments))
-        if case.floor:
-            floors.append(ours.ask("floor", case.arguments))
+        if case.floor is not None:
+            floors.append(ours.ask("floor", {**case.arguments, "way": case.floor}))
     return Row(
-        case,
-        statistics.median(theirs) if theirs else None,
+        case.label,
+        case.unit,
+        case.rule,
+        case.budget,
+        case.against,
         statistics.median(mine),
+        statistics.median(theirs) if theirs else None,
         statistics.median(floors) if floors else None,
     )
 
 
-def figure(value: float | None, unit: str = "") -> str:
-    """Three significant digits and the unit."""
-    if value is None:
-        return ""
-    text = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-    return f"{text} {unit}".rstrip()
-
-
-def table(rows: Iterable[Row]) -> str:
-    """The rows in Markdown."""
-    lines = [
-        "| what | official 3.0.0 | ours | ratio | budget | floor |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
-    for row in rows:
-        unit = row.case.unit
-        verdict = {None: "", True: " ✓", False: " ✗"}[row.met]
-        cells = [
-            row.case.label,
-            figure(row.official, unit),
-            figure(row.ours, unit),
-            f"**{figure(row.ratio)}**" if row.ratio is not None else "",
-            f"{row.case.budget:g}{verdict}" if row.case.budget is not None else "",
-            figure(row.floor, unit),
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def growth(rows: list[Row]) -> str | None:
-    """How our cost per replayed operation grows over the histories measured."""
-    costs = {row.case.arguments["steps"]: row.ours for row in rows if row.case.question == "replay" and row.case.floor}
-    if len(costs) < 2:
-        return None
-    least, most = min(costs), max(costs)
-    factor = costs[most] / costs[least]
-    return f"Replay cost per operation, {least:,} -> {most:,} steps: {factor:.2f} times (budget 1.2)"
-
-
 def machine() -> str:
-    """One line that says where the figures come from."""
+    """What the figures were measured on."""
     model = next(
         (
             line.partition(":")[2].strip()
@@ -114,45 +59,73 @@ def machine() -> str:
         ),
         platform.machine(),
     )
-    today = datetime.now(UTC).date()
-    return f"{model}, {os.cpu_count()} cores, CPython {platform.python_version()}, {platform.system()}, {today}"
+    return f"{model}, {os.cpu_count()} cores, {platform.system()}"
+
+
+def arguments() -> argparse.Namespace:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("words", nargs="*", help="run the cases whose label contains one of these")
+    parser.add_argument("--rounds", type=int, help="rounds per case instead of each case's own number")
+    parser.add_argument("--quick", action="store_true", help="one round each, without the largest histories")
+    parser.add_argument("--ours-only", action="store_true", help="leave the official SDKs out")
+    parser.add_argument("--json", type=Path, help="also keep the figures in this file")
+    parser.add_argument("--check", action="store_true", help="exit with 1 where a budget is missed")
+    return parser.parse_args()
 
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--only", default="", help="run the cases whose label contains this")
-    parser.add_argument("--rounds", type=int, help="rounds per case instead of each case's own number")
-    parser.add_argument("--ours-only", action="store_true", help="leave the official SDK out")
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
-    parser.add_argument("--check", action="store_true", help="exit with 1 where a budget is missed")
-    options = parser.parse_args()
-
+    options = arguments()
     python = os.environ.get("DURABLE_OFFICIAL_PYTHON", str(ROOT / ".cache/official/3.0.0/bin/python"))
     if not options.ours_only and not Path(python).exists():
-        parser.error(f"no official SDK at {python}: `make official` makes its environment")
-    print(machine())
+        print(f"no official SDK at {python}: `make official` makes its environment", file=sys.stderr)
+        return 2
+    words = options.words or [""]
+    chosen = [
+        case for case in CASES if any(word in case.label for word in words) and not (options.quick and case.heavy)
+    ]
+    versions = [f"CPython {platform.python_version()}"]
     rows: list[Row] = []
-    with Side("ours", sys.executable, OUR_MODULE) as ours:
-        official = None if options.ours_only else Side("official", python, OFFICIAL_MODULE)
-        try:
-            for case in CASES:
-                if options.only in case.label:
-                    rows.append(compare(case, official, ours, options.rounds))
-                    print(f"  {case.label}: {figure(rows[-1].ratio)}", file=sys.stderr, flush=True)
-        except BenchError as error:
-            print(error, file=sys.stderr)
-            return 2
-        finally:
-            if official is not None:
-                official.__exit__(None, None, None)
-    print(table(rows))
-    if (grown := growth(rows)) is not None:
-        print(f"\n{grown}")
+    failed = False
+    with ExitStack() as stack:
+        ours = stack.enter_context(Side("ours", [sys.executable, "-m", "benches.worker", OUR_MODULE]))
+        sides: dict[str, Side] = {"ours": ours}
+        if not options.ours_only:
+            command = [python, "-m", "benches.worker", OFFICIAL_MODULE]
+            sides["official"] = stack.enter_context(Side("official", command))
+            versions.append("official Python SDK 3.0.0")
+            node = shutil.which("node")
+            if node is not None and (JAVASCRIPT / "node_modules").is_dir():
+                command = [node, str(ROOT / "benches/javascript/worker.mjs"), str(JAVASCRIPT)]
+                sides["javascript"] = stack.enter_context(Side("javascript", command))
+                versions.append("official JavaScript SDK 2.4.0")
+            else:
+                print("node or the JavaScript SDK is missing: its rows show our figures only", file=sys.stderr)
+        for number, case in enumerate(chosen, 1):
+            started = time.perf_counter()
+            print(f"[{number}/{len(chosen)}] {case.label}", end="", file=sys.stderr, flush=True)
+            rounds = options.rounds or (1 if options.quick else case.rounds)
+            try:
+                row = compare(case, sides.get(case.against), ours, rounds)
+            except BenchError as error:
+                failed = True
+                print(f": no figure\n{error}", file=sys.stderr, flush=True)
+                continue
+            rows.append(row)
+            told = [figure(row.ours, row.unit), figure(row.ratio) and f"ratio {figure(row.ratio)}", row.owed]
+            spent = time.perf_counter() - started
+            print(f": {', '.join(filter(None, told))} [{spent:.1f} s]", file=sys.stderr, flush=True)
+    run = Run(machine(), ", ".join(versions), datetime.now(UTC).date().isoformat(), tuple(rows))
+    print(page(run, run.rows))
+    missed = [row.label for row in rows if row.met is False]
+    if missed:
+        print(f"Missed: {'; '.join(missed)}")
     if options.json is not None:
-        figures = {row.case.label: {"official": row.official, "ours": row.ours, "floor": row.floor} for row in rows}
-        options.json.write_text(json.dumps({"machine": machine(), "rows": figures}, indent=1) + "\n")
-    return 1 if options.check and any(row.met is False for row in rows) else 0
+        run.write(options.json)
+    if failed:
+        return 2
+    return 1 if options.check and missed else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The two processes that take turns, each in its SDK's own environment."""
+"""The processes that take turns, each in its SDK's own environment."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class BenchError(Exception):
 class Side:
     """A worker process: `ask` measures one thing in it."""
 
-    def __init__(self, name: str, python: str, module: str) -> None:
+    def __init__(self, name: str, command: list[str]) -> None:
         self.name = name
         self._process = subprocess.Popen(
-            [python, "-m", "benches.worker", module],
+            command,
             cwd=ROOT,
             env=os.environ | {"AWS_DEFAULT_REGION": "eu-central-1", "PYTHONHASHSEED": "0"},
             stdin=subprocess.PIPE,

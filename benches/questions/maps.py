@@ -19,13 +19,15 @@ from benches.events import (
 )
 
 
-def measure(sdk: str, items: int, latency_ms: int = 0, what: str = "time") -> float:
+def measure(
+    sdk: str, items: int, latency_ms: int = 0, what: str = "time", waiting: int = 1, colour: str = "def"
+) -> float:
     """Microseconds per one-step item of a map that runs for the first time, or the most threads beside the main one.
 
     With `what="replay"`, microseconds per finished branch instead.
     """
     if what == "replay":
-        return replay(sdk, items)
+        return replay(sdk, items, waiting, asynchronous=colour == "async def" and sdk == "durable_execution_sdk")
     module = importlib.import_module(sdk)
     client = Client(latency_ms / 1000)
     most = threading.active_count()
@@ -50,29 +52,37 @@ def measure(sdk: str, items: int, latency_ms: int = 0, what: str = "time") -> fl
     return float(most - before) if what == "threads" else spent / items * 1e6
 
 
-def replay(sdk: str, items: int) -> float:
-    """Microseconds per finished branch of a map that waits for its last one."""
+def replay(sdk: str, items: int, waiting: int, *, asynchronous: bool) -> float:
+    """Microseconds per branch of a map: `items` of them are finished, and the `waiting` others are at a wait."""
     module = importlib.import_module(sdk)
-    client = Client()
+    pause = importlib.import_module(f"{sdk}.config").Duration.from_hours(1)
     batch = operation_id(None, 1)
-    last = operation_id(batch, items)
-    records = [
-        open_context(batch, "Map"),
-        *(finished_branch(batch, index, str(index)) for index in range(items)),
-        {**open_context(last, "MapIteration"), "Name": f"map-item-{items}", "ParentId": batch},
-        {**open_wait(1), "Id": operation_id(last, 1), "ParentId": last},
-    ]
+    records = [open_context(batch, "Map"), *(finished_branch(batch, index, str(index)) for index in range(items))]
+    for index in range(items, items + waiting):
+        branch = operation_id(batch, index)
+        records += [
+            {**open_context(branch, "MapIteration"), "Name": f"map-item-{index}", "ParentId": batch},
+            {**open_wait(1), "Id": operation_id(branch, 1), "ParentId": branch},
+        ]
     text = event_text(records)
 
     def item(branch: Any, value: int, index: int, inputs: Any) -> None:
-        branch.wait(importlib.import_module(f"{sdk}.config").Duration(3600))
+        branch.wait(pause)
 
-    durable = module.durable_execution(
-        lambda _, context: context.map(range(items + 1), item).success_count, boto3_client=client
-    )
+    async def coroutine_item(branch: Any, value: int, index: int, inputs: Any) -> None:
+        await branch.wait(pause)
+
+    def handler(_: object, context: Any) -> int:
+        return int(context.map(range(items + waiting), item).success_count)
+
+    async def coroutine(_: object, context: Any) -> int:
+        return int((await context.map(range(items + waiting), coroutine_item)).success_count)
+
+    chosen: Any = coroutine if asynchronous else handler
+    durable = module.durable_execution(chosen, boto3_client=Client())
     event = json.loads(text)
     started = time.perf_counter()
     output = durable(event, LambdaContext())
     spent = time.perf_counter() - started
     assert output == {"Status": "PENDING"}, output
-    return spent / items * 1e6
+    return spent / (items + waiting) * 1e6

@@ -9,17 +9,18 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-Kind = Literal["small", "rows", "rich", "words"]
+Kind = Literal["small", "rows_1k", "rows", "rich", "words"]
 
 
 def value(kind: Kind, number: int = 1) -> Any:
-    """A result as steps return them; all but `small` are 10 KB of text when stored."""
+    """A result as steps return them; all but `small` and `rows_1k` are 10 KB of text when stored."""
     if kind == "small":
         return {"id": number, "status": "ok", "amount": number / 4}
-    if kind == "rows":
+    if kind in ("rows", "rows_1k"):
+        count = 46 if kind == "rows" else 5
         return [
             {"id": row, "name": f"customer {row}", "total": row / 7, "tags": ["new", "paid"], "active": True}
-            for row in range(number, number + 46)
+            for row in range(number, number + count)
         ]
     if kind == "rich":
         return [
