@@ -22,7 +22,7 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """The other figure over ours; ours over the other where the rule is about ours as a part or a multiple of it."""
+        """The other figure over ours; ours over the other where the rule is about that."""
         if self.other is None or not self.other or not self.ours:
             return None
         return self.ours / self.other if self.rule in ("most", "share") else self.other / self.ours
