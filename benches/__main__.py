@@ -11,6 +11,7 @@ import os
 import platform
 import shutil
 import statistics
+import subprocess
 import sys
 import time
 from contextlib import ExitStack
@@ -99,7 +100,8 @@ def main() -> int:
             if node is not None and (JAVASCRIPT / "node_modules").is_dir():
                 command = [node, str(ROOT / "benches/javascript/worker.mjs"), str(JAVASCRIPT)]
                 sides["javascript"] = stack.enter_context(Side("javascript", command))
-                versions.append("official JavaScript SDK 2.4.0")
+                asked = subprocess.run([node, "--version"], check=True, capture_output=True, text=True)
+                versions.append(f"official JavaScript SDK 2.4.0 on node {asked.stdout.strip()}")
             else:
                 print("node or the JavaScript SDK is missing: its rows show our figures only", file=sys.stderr)
         for number, case in enumerate(chosen, 1):

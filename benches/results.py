@@ -36,7 +36,7 @@ class Row:
             return self.ours <= self.budget
         if self.ratio is None:
             return None
-        return self.ratio <= self.budget if self.rule in ("most", "share") else self.ratio >= self.budget
+        return self.ratio <= self.budget if self.rule == "most" else self.ratio >= self.budget
 
     @property
     def owed(self) -> str:
