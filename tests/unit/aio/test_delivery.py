@@ -91,3 +91,13 @@ def test_others_wait_for_the_body_that_may_start_them() -> None:
     order = DeliveryOrder([finished(2, "other"), finished(3, "step")])
     order.listen("step")
     assert order.next(bodies=True, outside_work=lambda: False) is None
+
+
+def test_a_completion_is_known_from_its_record_to_its_delivery() -> None:
+    order = DeliveryOrder([Event(1, "a", FINISHED), Event(2, "b", FINISHED)])
+    assert order.knows("a")
+    assert not order.knows("c")
+    order.listen("b")
+    assert order.next(outside_work=lambda: False) == Event(2, "b", FINISHED)
+    assert not order.knows("b")
+    assert order.knows("a"), "set aside is not delivered"

@@ -60,6 +60,10 @@ class DeliveryOrder:
             self._available += 1
         return self._last if self._last is not None and event < self._last else None
 
+    def knows(self, operation_id: str, kind: int = FINISHED) -> bool:
+        """Whether the event is recorded and not delivered yet."""
+        return (operation_id, kind) in self._undelivered or (operation_id, kind) in self._aside
+
     def listen(self, operation_id: str, kind: int = FINISHED) -> None:
         """User code started the operation: from now on its event can be delivered."""
         key = (operation_id, kind)

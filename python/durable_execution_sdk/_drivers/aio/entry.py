@@ -95,6 +95,7 @@ def _run(state: ExecutionState, handler: Handler, event_input: Any, lambda_conte
         raise
     finally:
         loop.attach(None)
+        run.scopes.forget_last()
         run.close()
     if run.failure is not None:
         raise run.failure

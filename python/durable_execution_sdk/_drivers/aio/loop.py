@@ -74,7 +74,10 @@ class _Selector(selectors.DefaultSelector):
         events = super().select(0)
         if events:
             return events
-        return super().select(run.quiescent(timeout))
+        left = run.quiescent(timeout)
+        if left is not None and left <= 0:
+            return []  # nothing was there a moment ago, and the next turn looks again
+        return super().select(left)
 
 
 class ScopedTask(asyncio.Task[T]):

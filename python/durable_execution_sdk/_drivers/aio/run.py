@@ -213,10 +213,10 @@ class Run:
     def listen(self, op: Operation, ms: int | None) -> None:
         """The outcome is recorded; it will be delivered when its turn comes."""
         operation_id = op.promise.operation_id
-        if self._parked:
-            self._parked.pop(operation_id, None)
+        self._parked.pop(operation_id, None)
         self._started[operation_id, op.kind] = op
-        last = self.order.record(Event(ms or 0, operation_id, op.kind))
+        known = op.is_recorded and self.order.knows(operation_id, op.kind)
+        last = None if known else self.order.record(Event(ms or 0, operation_id, op.kind))
         if last is not None and not self._warned_inverted:
             self._warned_inverted = True
             _logger.warning(
@@ -280,9 +280,9 @@ class Run:
             raise ValidationError(f"{what} was called after the invocation ended; it does nothing any more")
         if self._borrowed is not None:
             return self._borrowed
-        task = self.scopes.require_task(self.loop, what)
-        scope = self.scopes.require_scope(task, context, what)
-        self.deadlines.refuse(task, what)
+        scope = self.scopes.of_caller(self.loop, context, what)
+        if self.deadlines:
+            self.deadlines.refuse(self.scopes.require_task(self.loop, what), what)
         return scope
 
     @contextmanager
