@@ -14,6 +14,7 @@ VENV ?= .venv
 PYTHON ?=
 ARGS ?=
 FUZZ_SECONDS ?= 20
+PROGRAMS ?= 20000
 
 BIN := $(VENV)/bin
 DEPS := $(VENV)/.stamp-dependencies
@@ -29,7 +30,7 @@ export DURABLE_OFFICIAL_PYTHON_1_7 ?= $(CURDIR)/$(OFFICIAL)/1.7.0/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help setup build test test-rust test-python lint format format-check types wheel docs demo bench bench-rust \
-    bench-javascript bench-table instructions record-instructions fuzz official clean
+    programs bench-javascript bench-table instructions record-instructions fuzz official clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
@@ -65,6 +66,9 @@ test-rust: ## the tests of the pure core
 
 test-python: setup official ## the Python tests, in parallel
 	$(BIN)/python -m pytest -n auto $(ARGS)
+
+programs: setup ## 20,000 random async programs with every ending at every request (PROGRAMS=n for another number)
+	DURABLE_ASYNC_PROGRAMS=$(PROGRAMS) $(BIN)/python -m pytest -n auto tests/properties/test_async_programs.py $(ARGS)
 
 lint: $(DEPS) ## ruff, and clippy with its pedantic lints as errors
 	$(BIN)/ruff check .
