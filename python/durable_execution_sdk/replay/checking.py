@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any, Final
 
-from durable_execution_sdk._core import operation_id
-from durable_execution_sdk._model.errors import NonDeterministicExecutionError
-from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate
+from durable_execution_sdk._model.completion import CompletionReason
 from durable_execution_sdk.replay.absence import check_the_rest, is_whole
-from durable_execution_sdk.replay.comparing import (
-    Place,
-    Record,
-    Shape,
-    places,
-    renamed,
-    reopened,
-    shape_of,
-    swapped,
-    without,
-)
+from durable_execution_sdk.replay.comparing import BATCHES, Record, batch_end, reopened, shape_of
+from durable_execution_sdk.replay.explaining import Finding, explain
 from durable_execution_sdk.replay.glance import glance
 from durable_execution_sdk.replay.histories import History
-from durable_execution_sdk.replay.offline import Observed, divergence_in, observe, user_line
+from durable_execution_sdk.replay.offline import Asked, Observed, divergence_in, observe, shape_asked, user_line
+from durable_execution_sdk.replay.trees import RecordedTree
 
 CLEAN: Final = "clean"
 FRONTIER: Final = "frontier"
@@ -31,10 +22,9 @@ DIVERGED: Final = "diverged"
 AMBIGUOUS: Final = "ambiguous"
 FAILED: Final = "not checkable"
 
-
 _OPEN: Final = frozenset({"STARTED", "PENDING", "READY"})
-_BATCHES: Final = frozenset({"Map", "Parallel"})
 _INSIDE: Final = "inside a context that has ended here: harms executions that are in the middle of it"
+_TAIL: Final = "the code ended without asking for it: removed at the end, or left behind by a race"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +38,16 @@ class Report:
             `not checkable`.
         agreed: How many recorded operations the code asked for and agreed with.
         operations: How many are recorded.
-        cause: renamed, inserted, removed, reordered or type changed, if it diverged.
+        cause: renamed, inserted, removed, reordered, moved, type changed or subtype changed, if it diverged.
         recorded: The recorded operation.
         attempted: What the code asked for instead.
-        position: Its number in its scope, from 1.
+        position: Its number in its scope, from 1; of branches from 0.
         last_agreeing: The last operation before it that agreed.
         line: `file:line` of user code.
-        note: More, in words; holds no payload.
+        frontier: What would have started or run, had the history not ended there: one for each task.
+        hint: What that probably means, and the way out.
+        note: More, in words.
+        payload: The recorded result of the operation, if it was asked for.
     """
 
     history: str
@@ -67,7 +60,10 @@ class Report:
     position: int | None = None
     last_agreeing: str | None = None
     line: str | None = None
+    frontier: tuple[str, ...] = ()
+    hint: str | None = None
     note: str | None = None
+    payload: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -76,15 +72,16 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """What `--json` prints."""
-        return {key: value for key, value in asdict(self).items() if value is not None}
+        return {key: value for key, value in asdict(self).items() if value is not None and value != ()}
 
 
-def check(handler: Callable[..., Any], history: History) -> Report:
+def check(handler: Callable[..., Any], history: History, *, payloads: bool = False) -> Report:
     """Replay one history and compare; runs no step, sends nothing, refuses sockets.
 
     Args:
         handler: The result of `@durable_execution`.
         history: From `read`, `read_store` or made by hand.
+        payloads: Whether the report holds the recorded result of the operation that diverged.
 
     Raises:
         TypeError: The handler is not decorated.
@@ -96,12 +93,12 @@ def check(handler: Callable[..., Any], history: History) -> Report:
     if not hasattr(handler, "__durable__"):
         raise TypeError(f"{handler!r} is no durable handler: decorate it with @durable_execution.")
     if not is_whole(history):
-        return check_the_rest(handler, history, _whole, _not_checkable)
-    return _whole(handler, history)
+        return check_the_rest(handler, history, partial(_whole, payloads=payloads), _not_checkable)
+    return _whole(handler, history, payloads=payloads)
 
 
-def _whole(handler: Callable[..., Any], history: History) -> Report:
-    return _clean(handler, history) or _closely(handler, history)
+def _whole(handler: Callable[..., Any], history: History, *, payloads: bool = False) -> Report:
+    return _clean(handler, history) or _closely(handler, history, payloads=payloads)
 
 
 def _not_checkable(history: History, agreed: int, why: str, line: str | None) -> Report:
@@ -121,30 +118,39 @@ def _clean(handler: Callable[..., Any], history: History) -> Report | None:
     return Report(history.name, CLEAN, seen.agreed, len(records) - 1, last_agreeing=last if seen.agreed else None)
 
 
-def _closely(handler: Callable[..., Any], history: History) -> Report:
-    report = _check(handler, history)
-    if not report.ok:
-        return report
-    inner = reopened(history.operations)
-    if inner is None:
-        return report
-    # Entered again although it need not be, a context asks for less than is recorded wherever branches raced.
-    deeper = _check(handler, replace(history, operations=inner), unasked=False)
-    if deeper.verdict != DIVERGED:
-        return report
-    return replace(deeper, note=f"{deeper.note}; {_INSIDE}" if deeper.note else _INSIDE)
-
-
-def _check(handler: Callable[..., Any], history: History, *, unasked: bool = True) -> Report:
-    records = history.operations
-    shapes = {record["Id"]: shape_of(record) for record in records}
+def _closely(handler: Callable[..., Any], history: History, *, payloads: bool = False) -> Report:
     seen = observe(handler, history)
+    report = _judged(history, seen)
+    if report.ok:
+        found = _inside(handler, history)
+        if found is None:
+            return report
+        verdict, note = found
+        report = replace(report, verdict=verdict, note=f"{note}; {_INSIDE}" if note else _INSIDE)
+    elif report.verdict == FAILED:
+        return report
+    return _with(report, explain(handler, history), payloads=payloads)
+
+
+# --- what an invocation shows -----------------------------------------------------------------------------------------
+
+
+def _judged(history: History, seen: Observed) -> Report:
+    """The verdict, without what explains it."""
+    shapes = {record["Id"]: shape_of(record) for record in history.operations}
     met = [here for here in dict.fromkeys(seen.met) if here in shapes]
-    last = str(shapes[met[-1]]) if met else None
-    report = Report(history.name, CLEAN, len(met), len(records) - 1, last_agreeing=last)
+    report = Report(
+        history.name,
+        CLEAN,
+        len(met),
+        len(history.operations) - 1,
+        last_agreeing=str(shapes[met[-1]]) if met else None,
+    )
+    if seen.diverged:
+        return _pointing_at(replace(report, verdict=DIVERGED), seen.diverged[0])
     error = divergence_in(seen.error)
     if error is not None:
-        return _diverged(handler, history, report, error)
+        return replace(report, verdict=DIVERGED, line=user_line(error))
     if not history.payloads and seen.status in {"FAILED", "RAISED"}:
         return replace(report, verdict=FAILED, note="the history has no payloads, and the code reads one")
     if seen.error is not None and type(seen.error).__name__ == "SideEffectError":
@@ -157,26 +163,36 @@ def _check(handler: Callable[..., Any], history: History, *, unasked: bool = Tru
     if seen.frontier:
         return _at_frontier(history, report, seen)
     if seen.status in {"SUCCEEDED", "FAILED"}:
-        return _unasked(history, report, set(met)) if unasked else report
+        return _unasked(history, report, set(met))
     return replace(report, verdict=FRONTIER)
 
 
+def _pointing_at(report: Report, at: Asked) -> Report:
+    recorded = str(shape_of(at.recorded)) if at.recorded is not None else None
+    return replace(report, recorded=recorded, attempted=str(shape_asked(at.identity)), line=at.line)
+
+
 def _at_frontier(history: History, report: Report, seen: Observed) -> Report:
-    at = seen.frontier[0]
-    attempted = str(_shape(at))
-    known = {record["Id"]: record for record in history.operations}
-    scope = known.get(at.parent_id) if at.parent_id else None
-    ended = scope.get("Status") == "SUCCEEDED" if scope is not None else history.complete and not at.parent_id
-    if ended and at.operation_id not in known:
-        where = str(shape_of(scope)) if scope is not None else "the recorded execution"
-        return replace(
-            report, verdict=DIVERGED, cause="inserted", attempted=attempted, note=f"{where} ended before this operation"
+    beyond = _beyond_the_end(history.operations, seen, complete=history.complete)
+    if beyond is not None:
+        at, where = beyond
+        return _pointing_at(
+            replace(report, verdict=DIVERGED, cause="inserted", note=f"{where} ended before this operation"), at
         )
-    return replace(report, verdict=FRONTIER, attempted=attempted)
+    reached = tuple(f"{shape_asked(at.identity)}{f' at {at.line}' if at.line else ''}" for at in seen.frontier)
+    attempted = str(shape_asked(seen.frontier[0].identity))
+    return replace(report, verdict=FRONTIER, attempted=attempted, frontier=reached, line=seen.frontier[0].line)
 
 
-def _shape(at: OperationIdentifier | OperationUpdate) -> Shape:
-    return Shape(at.operation_type.value, str(at.sub_type or ""), at.name or "")
+def _beyond_the_end(operations: Sequence[Record], seen: Observed, *, complete: bool) -> tuple[Asked, str] | None:
+    """What was asked for in a scope that had ended without it."""
+    known = {record["Id"]: record for record in operations}
+    for at in seen.frontier:
+        scope = known.get(at.identity.parent_id) if at.identity.parent_id else None
+        ended = scope.get("Status") == "SUCCEEDED" if scope is not None else complete and not at.identity.parent_id
+        if ended and at.recorded is None:
+            return at, str(shape_of(scope)) if scope is not None else "the recorded execution"
+    return None
 
 
 def _unasked(history: History, report: Report, met: set[str]) -> Report:
@@ -185,97 +201,70 @@ def _unasked(history: History, report: Report, met: set[str]) -> Report:
         for record in history.operations
         if record["Id"] in met
         and (record.get("ContextDetails") or {}).get("ReplayChildren")
-        and record.get("SubType") not in _BATCHES
+        and record.get("SubType") not in BATCHES
     }
-    where = places(history.operations)
     for record in history.operations[1:]:
         parent = record.get("ParentId")
         if record["Id"] in met or (parent and (parent not in entered or record.get("Status") in _OPEN)):
             continue
-        place = where.get(record["Id"])
-        position = place.position if place is not None else None
-        found = replace(report, cause="removed", recorded=str(shape_of(record)), position=position)
-        later = [
-            other
-            for other in (where.get(here) for here in met)
-            if place is not None and other is not None and other.prefix == place.prefix
-        ]
-        if place is not None and place.position and any(other.position > place.position for other in later):
-            note = "the code went on after it, so the error of the divergence was raised there and swallowed"
-            return replace(found, verdict=DIVERGED, note=note)
-        note = "the code ended without asking for it: removed at the end, or left behind by a race"
-        return replace(found, verdict=AMBIGUOUS, note=note)
+        return replace(report, verdict=AMBIGUOUS, cause="removed", recorded=str(shape_of(record)), note=_TAIL)
     return report
 
 
-def _diverged(
-    handler: Callable[..., Any], history: History, report: Report, error: NonDeterministicExecutionError
-) -> Report:
-    at = error.step_id or ""
-    records = history.operations
-    place = places(records).get(at)
-    report = replace(report, verdict=DIVERGED, line=user_line(error), position=place.position if place else None)
-    if error.recorded is None or error.attempted is None or place is None:
-        return replace(report, cause="type changed")
-    old = Shape(error.recorded[0] or "", error.recorded[1] or "", error.recorded[2] or "")
-    new = Shape(error.attempted[0] or "", error.attempted[1] or "", error.attempted[2] or "")
-    cause = _cause(handler, history, at, place, old, new)
-    return replace(report, cause=cause, recorded=str(old), attempted=str(new))
+def _inside(handler: Callable[..., Any], history: History) -> tuple[str, str] | None:
+    """The verdict on what stands in contexts that have ended, by going through them again; None if it is the same."""
+    again = reopened(history.operations)
+    if again is None:
+        return None
+    seen = observe(handler, replace(history, operations=again))
+    if seen.diverged or divergence_in(seen.error) is not None:
+        return DIVERGED, ""
+    beyond = _beyond_the_end(again, seen, complete=history.complete)
+    if beyond is not None:
+        return DIVERGED, f"{beyond[1]} ended before this operation"
+    known: Mapping[str, Record] = {record["Id"]: record for record in again}
+    tree = RecordedTree(again)
+    for key, batch in seen.branches.items():
+        record, node = known.get(key), tree.nodes.get(key)
+        if record is None or node is None or record.get("Status") != "SUCCEEDED":
+            continue
+        end = batch_end(record)
+        before = end.started_total if end is not None else len(node.children)
+        if batch.total < before:
+            return DIVERGED, f"it had {before} branches and has {batch.total}"
+        if batch.total > before and end is not None and end.completion_reason is CompletionReason.ALL_COMPLETED:
+            return DIVERGED, f"it had {before} branches and has {batch.total}"
+    met = set(seen.met)
+    for record in again[1:]:
+        parent = known.get(record.get("ParentId") or "")
+        if parent is None or parent["Id"] not in seen.ended or parent.get("SubType") in BATCHES:
+            continue
+        if record["Id"] not in met and record.get("Status") not in _OPEN:
+            return AMBIGUOUS, _TAIL
+    return None
 
 
-def _cause(handler: Callable[..., Any], history: History, at: str, place: Place, old: Shape, new: Shape) -> str:
-    """Which change of the code explains most: each is tried on the history, and whichever replays further wins."""
-    by_id = {record["Id"]: shape_of(record) for record in history.operations}
-    later: list[Shape] = []
-    position = place.position + 1
-    while (here := operation_id(place.prefix, position)) in by_id:
-        later.append(by_id[here])
-        position += 1
-    trials: list[tuple[str, list[Record]]] = []
-    if new in later:
-        records: list[Record] = list(history.operations)
-        for _ in range(later.index(new) + 1):
-            records = without(records, place)
-        trials.append(("removed", records))
-        if later[0] == new:
-            trials.append(("reordered", swapped(list(history.operations), place)))
-    same = (old.kind, old.sub_type) == (new.kind, new.sub_type)
-    if same or old.name == new.name:
-        trials.append(("renamed" if same else "type changed", renamed(history.operations, at, new)))
-    best, reach = "inserted", _next_of_old(handler, history, at, place, old, new)
-    for cause, changed in trials:
-        got = _reach(handler, replace(history, operations=reopened(changed) or changed))
-        if got > reach:
-            best, reach = cause, got
-    return best
+# --- what explains it -------------------------------------------------------------------------------------------------
 
 
-def _next_of_old(handler: Callable[..., Any], history: History, at: str, place: Place, old: Shape, new: Shape) -> float:
-    """How well an insertion explains it: wins over all if, given any result, the code asks for the old one next."""
-    seen = observe(handler, replace(history, operations=renamed(history.operations, at, new)))
-    error = divergence_in(seen.error)
-    after = operation_id(place.prefix, place.position + 1)
-    if error is not None and error.step_id == after and error.attempted is not None:
-        asked = tuple(part or "" for part in error.attempted[:3])
-        if asked == (old.kind, old.sub_type, old.name):
-            return 0.5 + _place_reach(seen)
-    if error is None and any(at.operation_id == after and _shape(at) == old for at in seen.frontier):
-        return 2.5 + _place_reach(seen)
-    return _place_reach(observe(handler, history)) + 0.5
-
-
-def _place_reach(seen: Observed) -> float:
-    return float(len(set(seen.met)))
-
-
-def _reach(handler: Callable[..., Any], history: History) -> float:
-    seen = observe(handler, history)
-    agreed = _place_reach(seen)
-    if divergence_in(seen.error) is not None:
-        return agreed
-    # A change that leaves something over explains less than one that does not.
-    left_over = not seen.frontier and seen.status in {"SUCCEEDED", "FAILED"} and agreed < len(history.operations) - 1
-    return agreed + (0.75 if left_over else 1)
+def _with(report: Report, found: Finding | None, *, payloads: bool) -> Report:
+    if found is None:
+        return report
+    if report.verdict == AMBIGUOUS and not found.is_tail:
+        report = replace(report, verdict=DIVERGED, note=None)
+    elif report.verdict == DIVERGED and found.is_tail:
+        return replace(report, hint=found.hint)
+    return replace(
+        report,
+        cause=found.cause,
+        recorded=found.recorded,
+        attempted=found.attempted,
+        position=found.position,
+        last_agreeing=found.last_agreeing,
+        line=found.line or (report.line if not found.is_tail else None),
+        hint=found.hint,
+        payload=found.payload if payloads else None,
+    )
 
 
 def summary(reports: Iterable[Report]) -> dict[str, int]:

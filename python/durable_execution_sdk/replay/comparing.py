@@ -1,13 +1,17 @@
-"""The shape of a history, and what it would be had the code always done something else. Pure."""
+"""What identifies an operation, and how its record says that a replay is to go through it again. Pure."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from durable_execution_sdk._core import operation_id
+from durable_execution_sdk._core import CodecError, decode
+from durable_execution_sdk._model.batch import BatchResult
+from durable_execution_sdk._operations.batch_record import CompletionRecord
 
+BATCHES: Final = frozenset({"Map", "Parallel"})
 Record: TypeAlias = Mapping[str, Any]
 
 
@@ -28,49 +32,37 @@ def shape_of(record: Record) -> Shape:
     return Shape(record["Type"], record.get("SubType") or "", record.get("Name") or "")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an operation is: the prefix of its scope's ids, and its number there, from 1."""
+def batch_end(record: Record) -> CompletionRecord | None:
+    """How a map or parallel ended, from its summary or its result; None if neither can be read."""
+    text = (record.get("ContextDetails") or {}).get("Result")
+    if not isinstance(text, str):
+        return None
+    end = CompletionRecord.from_summary_payload(text)
+    if end is not None:
+        return end
+    try:
+        result = decode(text)
+    except CodecError:  # a serdes of the user's
+        return None
+    if not isinstance(result, BatchResult):
+        return None
+    return CompletionRecord.from_summary_payload(CompletionRecord.summary_envelope(result, "", None))
 
-    prefix: str | None
-    position: int
 
-
-_LONGEST_GAP = 64
-"""Places in a row without a record that a scope may have: branches that were never started, virtual contexts."""
-
-
-def places(records: Sequence[Record]) -> dict[str, Place]:
-    """Where each operation is; scopes of virtual contexts, which record nothing, are looked into.
-
-    Scopes of tasks of `async def` handlers are not found: their ids come from names of functions.
-    """
-    known = {record["Id"] for record in records}
-    expected: dict[str | None, int] = {}
-    for record in records[1:]:
-        parent = record.get("ParentId") or None
-        expected[parent] = expected.get(parent, 0) + 1
-    found: dict[str, Place] = {}
-    scopes: list[str | None] = [None]
-    while scopes:
-        prefix = scopes.pop()
-        left, gap, position = expected.get(prefix, 0), 0, 0  # branches of a batch are counted from 0
-        while gap < _LONGEST_GAP:
-            here = operation_id(prefix, position)
-            if here in known:
-                found[here] = Place(prefix, position)
-                left -= 1
-            inside = here in expected or any(operation_id(here, first) in known for first in (0, 1))
-            if inside:
-                scopes.append(here)
-            if here in known or inside:
-                gap = 0
-            elif left <= 0 and position:
-                break
-            else:
-                gap += 1
-            position += 1
-    return found
+def entered_again(record: Record) -> dict[str, Any]:
+    """The record of a context that succeeded, so that a replay runs over what is in it."""
+    details = record.get("ContextDetails") or {}
+    changed = {**details, "ReplayChildren": True}
+    end = batch_end(record) if record.get("SubType") in BATCHES and not details.get("ReplayChildren") else None
+    if end is not None:
+        changed["Result"] = json.dumps(
+            {
+                "totalCount": end.started_total,
+                "completionReason": end.completion_reason.value,
+                "startedIndexes": sorted(end.started_indexes),
+            }
+        )
+    return {**record, "ContextDetails": changed}
 
 
 def reopened(records: Sequence[Record]) -> list[Record] | None:
@@ -82,56 +74,8 @@ def reopened(records: Sequence[Record]) -> list[Record] | None:
         details = record.get("ContextDetails") or {}
         inner = record["Type"] == "CONTEXT" and record.get("Status") == "SUCCEEDED" and record["Id"] in parents
         if inner and not details.get("ReplayChildren"):
-            result.append({**record, "ContextDetails": {**details, "ReplayChildren": True}})
+            result.append(entered_again(record))
             changed = True
         else:
             result.append(record)
     return result if changed else None
-
-
-def renamed(records: Sequence[Record], at: str, shape: Shape) -> list[Record]:
-    """The history had the operation `at` always been of this shape."""
-    new = {"Type": shape.kind, "SubType": shape.sub_type or None, "Name": shape.name or None}
-    return [{**record, **new} if record["Id"] == at else record for record in records]
-
-
-def without(records: Sequence[Record], place: Place) -> list[Record]:
-    """The history had the operation at `place` never been there: those after it move up, with all in them."""
-    known = {record["Id"] for record in records}
-    moved: dict[str, str | None] = {}
-    _move(known, moved, operation_id(place.prefix, place.position), None)
-    position = place.position + 1
-    while (here := operation_id(place.prefix, position)) in known or operation_id(here, 1) in known:
-        _move(known, moved, here, operation_id(place.prefix, position - 1))
-        position += 1
-    return _relabelled(records, moved)
-
-
-def swapped(records: Sequence[Record], place: Place) -> list[Record]:
-    """The history had the operation at `place` and the next always been the other way round."""
-    known = {record["Id"] for record in records}
-    first, second = (operation_id(place.prefix, place.position + more) for more in (0, 1))
-    moved: dict[str, str | None] = {}
-    _move(known, moved, first, second)
-    _move(known, moved, second, first)
-    return _relabelled(records, moved)
-
-
-def _move(known: set[str], moved: dict[str, str | None], old: str, new: str | None) -> None:
-    moved[old] = new
-    position = 0  # branches of a batch are counted from 0
-    while (below := operation_id(old, position)) in known or operation_id(below, 1) in known or not position:
-        if below in known or operation_id(below, 1) in known:
-            _move(known, moved, below, None if new is None else operation_id(new, position))
-        position += 1
-
-
-def _relabelled(records: Sequence[Record], moved: Mapping[str, str | None]) -> list[Record]:
-    result: list[Record] = []
-    for record in records:
-        new = moved.get(record["Id"], record["Id"])
-        if new is None:
-            continue
-        parent = record.get("ParentId")
-        result.append({**record, "Id": new, "ParentId": moved.get(parent, parent) if parent else parent})
-    return result

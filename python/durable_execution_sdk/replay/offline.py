@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final, NoReturn
 
-from durable_execution_sdk._core import Record, Request, Scope
+from durable_execution_sdk._core import Record as CoreRecord
+from durable_execution_sdk._core import Request, Scope
 from durable_execution_sdk._drivers.hooks import InvocationFacts, Lane
 from durable_execution_sdk._drivers.invocation import DurableFunction
 from durable_execution_sdk._model.enums import OperationType
@@ -20,9 +24,11 @@ from durable_execution_sdk._model.errors import NonDeterministicExecutionError
 from durable_execution_sdk._model.signals import Withheld
 from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate
 from durable_execution_sdk._operations.batch import BatchOperation
+from durable_execution_sdk.replay.comparing import Record, Shape, shape_of
 from durable_execution_sdk.replay.histories import History
 
-_PACKAGE = str(Path(__file__).resolve().parents[1])
+_STANDARD_LIBRARY = str(Path(os.__file__).parent) + os.sep
+_PACKAGE = str(Path(__file__).resolve().parents[1]) + os.sep
 _CALLS = ("connect", "connect_ex", "sendto", "bind")
 
 
@@ -32,23 +38,49 @@ class SideEffectError(RuntimeError):
     __module__ = "durable_execution_sdk.replay"
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What code asked for where history holds something else, or nothing.
+
+    Attributes:
+        identity: Who the operation would be.
+        line: `file:line` of user code.
+        recorded: What is recorded there.
+    """
+
+    identity: OperationIdentifier
+    line: str | None
+    recorded: Record | None
+
+
 @dataclass(slots=True)
 class Observed:
-    """What one offline invocation showed."""
+    """What one offline invocation showed.
 
-    met: list[str] = field(default_factory=list)
-    frontier: list[OperationIdentifier | OperationUpdate] = field(default_factory=list)
-    error: BaseException | None = None
+    Attributes:
+        status: Of the invocation; RAISED if it raised.
+        error: What the handler raised.
+        met: Ids of the recorded operations that were asked for and agree, in that order.
+        diverged: Where they do not agree, whether or not user code let the error of that pass.
+        frontier: Where something would have started or run that history does not hold.
+        ended: Contexts that were gone through again, to their end.
+        branches: How many branches each map and parallel has.
+    """
+
     status: str = ""
+    error: BaseException | None = None
+    met: list[str] = field(default_factory=list)
+    diverged: list[Asked] = field(default_factory=list)
+    frontier: list[Asked] = field(default_factory=list)
+    ended: set[str] = field(default_factory=set)
+    branches: dict[str, BatchOperation] = field(default_factory=dict)
 
 
-class _Watch:
-    """Hooks that note what is met, and end a task before anything new would run."""
-
-    def __init__(self, seen: Observed) -> None:
-        self._seen = seen
+class Watch:
+    """Hooks that let nothing start or run, and note nothing."""
 
     def lane(self, scope: Scope) -> Lane | None:
+        """None: the lane asks nobody."""
         return None
 
     def invocation_started(self) -> None:
@@ -58,6 +90,7 @@ class _Watch:
         """Nothing to note."""
 
     def around_invocation(self) -> AbstractContextManager[None]:
+        """Nothing to do."""
         return nullcontext()
 
     def operation_attempted(self, identity: OperationIdentifier, is_virtual: bool) -> None:
@@ -69,11 +102,12 @@ class _Watch:
     def task_scope_opened(self, prefix: str, creator: str | None, qualname: str, ordinal: int) -> None:
         """Nothing to note."""
 
-    def operation_met(self, record: Record) -> None:
-        self._seen.met.append(record.operation_id)
+    def operation_met(self, record: CoreRecord) -> None:
+        """Nothing to note."""
 
     def operation_starting(self, update: OperationUpdate) -> None:
-        self._stop(update)
+        """It is not recorded."""
+        self.stop_at(update.operation_id)
 
     def operation_ended(self, operation_id: str) -> None:
         """Nothing to note."""
@@ -84,25 +118,73 @@ class _Watch:
     def around_body(
         self, identity: OperationIdentifier, attempt: int | None, reconstruct: bool
     ) -> AbstractContextManager[None]:
+        """An attempt of a body that history does not end."""
         if identity.operation_type is not OperationType.CONTEXT:
-            self._stop(identity)  # an attempt that history does not end
+            self.stop_at(identity.operation_id)
         return nullcontext()
 
     def records_changed(self, operation_ids: Sequence[str]) -> None:
         """Nothing to note."""
 
     def trace_header(self, identity: OperationIdentifier, function_name: str) -> str | None:
+        """None."""
         return None
 
     def log_fields(self) -> Mapping[str, object]:
+        """None."""
         return {}
 
     def branch_context(self) -> AbstractContextManager[None]:
+        """Nothing to do."""
         return nullcontext()
 
-    def _stop(self, at: OperationIdentifier | OperationUpdate) -> NoReturn:
-        self._seen.frontier.append(at)
+    def stop_at(self, operation_id: str) -> NoReturn:
+        """What asked for the operation waits for ever.
+
+        Raises:
+            Withheld: Always.
+        """
         raise Withheld("the history ends here")
+
+
+class _Observer(Watch):
+    """Notes what one invocation asks for."""
+
+    def __init__(self, seen: Observed, records: Mapping[str, Record]) -> None:
+        self._seen = seen
+        self._records = records
+        self._asked: dict[str, Asked] = {}
+
+    def operation_attempted(self, identity: OperationIdentifier, is_virtual: bool) -> None:
+        key = identity.operation_id
+        record = self._records.get(key)
+        if record is None:
+            if not is_virtual and key not in self._asked:
+                self._asked[key] = Asked(identity, calling_line(), None)
+        elif (is_virtual or shape_asked(identity) != shape_of(record)) and key not in self._asked:
+            self._asked[key] = Asked(identity, calling_line(), record)
+            self._seen.diverged.append(self._asked[key])
+
+    def operation_met(self, record: CoreRecord) -> None:
+        self._seen.met.append(record.operation_id)
+
+    def batch_entered(self, batch: BatchOperation) -> None:
+        self._seen.branches[batch.identity.operation_id] = batch
+
+    def scope_ended(self, identity: OperationIdentifier, error: Exception | None, replayed: bool) -> None:
+        if replayed and error is None:
+            self._seen.ended.add(identity.operation_id)
+
+    def around_body(
+        self, identity: OperationIdentifier, attempt: int | None, reconstruct: bool
+    ) -> AbstractContextManager[None]:
+        self._asked.setdefault(identity.operation_id, Asked(identity, None, self._records.get(identity.operation_id)))
+        return super().around_body(identity, attempt, reconstruct)
+
+    def stop_at(self, operation_id: str) -> NoReturn:
+        if operation_id in self._asked:
+            self._seen.frontier.append(self._asked[operation_id])
+        super().stop_at(operation_id)
 
 
 class Nowhere:
@@ -119,9 +201,13 @@ class Nowhere:
 
 def event_of(history: History) -> dict[str, Any]:
     """The event of an invocation that finds this history."""
-    first, *rest = history.operations
+    return _event_over(history.arn, history.operations)
+
+
+def _event_over(arn: str, operations: Sequence[Record]) -> dict[str, Any]:
+    first, *rest = operations
     return {
-        "DurableExecutionArn": history.arn.rpartition("/")[0] + "/" + first["Id"],
+        "DurableExecutionArn": arn.rpartition("/")[0] + "/" + first["Id"],
         "CheckpointToken": "replay",
         "InitialExecutionState": {"Operations": [{**first, "Status": "STARTED"}, *rest]},
     }
@@ -129,20 +215,34 @@ def event_of(history: History) -> dict[str, Any]:
 
 def observe(handler: Callable[..., Any], history: History) -> Observed:
     """Run the handler over a history until it returns or every task has reached what is not recorded."""
-    durable: DurableFunction = handler.__durable__  # type: ignore[attr-defined]  # the decorator sets it
+    records = {record["Id"]: record for record in history.operations[1:]}
     seen = Observed()
+    return run_offline(handler, history.arn, history.operations, lambda _: _Observer(seen, records), seen)
 
-    def open_hooks(_: InvocationFacts) -> _Watch:
-        return _Watch(seen)
 
+def run_offline(
+    handler: Callable[..., Any],
+    arn: str,
+    operations: Sequence[Record],
+    open_hooks: Callable[[InvocationFacts], Watch],
+    seen: Observed | None = None,
+) -> Observed:
+    """One invocation over these operations, of which the first is the execution, that sends nothing."""
+    durable: DurableFunction = handler.__durable__  # type: ignore[attr-defined]  # the decorator sets it
+    seen = Observed() if seen is None else seen
     probe = DurableFunction(_watched(durable.handler, seen), open_hooks)
     with offline:
         try:
-            seen.status = probe.invoke(event_of(history), None, Nowhere())["Status"]
+            seen.status = probe.invoke(_event_over(arn, operations), None, Nowhere())["Status"]
         except Exception as error:
             seen.status = "RAISED"
             seen.error = seen.error or error
     return seen
+
+
+def shape_asked(identity: OperationIdentifier) -> Shape:
+    """The shape of what code asks for."""
+    return Shape(identity.operation_type.value, str(identity.sub_type or ""), identity.name or "")
 
 
 def _watched(user: Callable[..., Any], seen: Observed) -> Callable[..., Any]:
@@ -179,12 +279,27 @@ def divergence_in(error: BaseException | None) -> NonDeterministicExecutionError
 
 
 def user_line(error: BaseException) -> str | None:
-    """`file:line` of the innermost frame that is not in this SDK or in the standard library's way to it."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(_PACKAGE)]
-    frames = [
-        f for f in frames if "/concurrent/futures/" not in f.filename and not f.filename.endswith("/threading.py")
-    ]
+    """`file:line` of the innermost frame of user code that the error has passed through."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(frame.filename)]
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else None
+
+
+def calling_line() -> str | None:
+    """`file:line` of the innermost frame of user code that is running on this thread."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if _is_users(frame.f_code.co_filename):
+            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        if frame.f_code in _BOUNDARIES:
+            return None  # who runs the check is no user code
+        frame = frame.f_back
+    return None
+
+
+def _is_users(filename: str) -> bool:
+    if filename.startswith((_PACKAGE, "<frozen ")):
+        return False
+    return not filename.startswith(_STANDARD_LIBRARY) or "site-packages" in filename
 
 
 class _Shared(AbstractContextManager[None]):
@@ -242,4 +357,20 @@ Changing a class costs more than a small check, so whoever checks many histories
 """
 
 
-__all__ = ["Nowhere", "Observed", "SideEffectError", "divergence_in", "event_of", "observe", "offline", "user_line"]
+_BOUNDARIES: Final = frozenset({run_offline.__code__})
+
+__all__ = [
+    "Asked",
+    "Nowhere",
+    "Observed",
+    "SideEffectError",
+    "Watch",
+    "calling_line",
+    "divergence_in",
+    "event_of",
+    "observe",
+    "offline",
+    "run_offline",
+    "shape_asked",
+    "user_line",
+]

@@ -1,0 +1,276 @@
+"""What a changed handler asks for in all, found in one run in which nothing diverges.
+
+Theory of operation. A divergence ends a replay, so it shows the first difference and no other. Here the handler starts
+over an empty history, and each operation is recorded at the moment it is asked for, with what history holds for the
+operation it resembles most: the next of that shape in its scope; else one that was passed over; else one of that shape
+anywhere; else the one that stands in its place, if that is of the same type; else nothing at all. Contexts are entered
+again. So user code gets the results it got, as far as possible, and the tree of what it asks for can be compared with
+the tree of what is recorded.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from durable_execution_sdk._core import Journal, operation_id
+from durable_execution_sdk._drivers.hooks import InvocationFacts
+from durable_execution_sdk._model.completion import CompletionReason
+from durable_execution_sdk._model.signals import Withheld
+from durable_execution_sdk._model.updates import OperationIdentifier
+from durable_execution_sdk._operations.batch import BatchOperation
+from durable_execution_sdk.replay.comparing import BATCHES, Record, Shape, batch_end, entered_again
+from durable_execution_sdk.replay.histories import History
+from durable_execution_sdk.replay.offline import Watch, calling_line, run_offline
+from durable_execution_sdk.replay.trees import HANDLER, VIRTUAL, Node, RecordedTree, task_shape
+
+_OPEN = frozenset({"STARTED", "PENDING", "READY"})
+_MORE_THAN_RECORDED = 200
+_BEYOND_THE_END = 0.3
+_NOT_REACHED = 0.2
+_RESULT_OF: Mapping[str, str] = {
+    "STEP": "StepDetails",
+    "CHAINED_INVOKE": "ChainedInvokeDetails",
+    "CALLBACK": "CallbackDetails",
+    "CONTEXT": "ContextDetails",
+}
+
+
+@dataclass(slots=True)
+class _Scope:
+    """A scope of the code, and the recorded one that it goes on from."""
+
+    node: Node
+    twin: Node | None
+    is_open: bool
+    """Whether the recorded scope has not ended, so that there is nothing wrong with asking for more."""
+    next: int = 0
+    asked: int = 0
+    ended: bool = False
+
+
+@dataclass(slots=True)
+class Trace:
+    """Both sides of a comparison."""
+
+    recorded: Node
+    attempted: Node
+    frontier: list[Node] = field(default_factory=list)
+
+
+def trace(handler: Callable[..., Any], history: History) -> Trace:
+    """Run the handler and see what it asks for, with what is recorded beside it."""
+    tree = RecordedTree(history.operations)
+    guides: list[_Guide] = []
+
+    def open_hooks(facts: InvocationFacts) -> _Guide:
+        guides.append(_Guide(facts.journal, tree, history))
+        return guides[0]
+
+    earlier = {"Id": "0", "Type": "WAIT", "Status": "SUCCEEDED"}  # so that the handler sees that it is replayed
+    seen = run_offline(handler, history.arn, [history.operations[0], earlier], open_hooks)
+    guide = guides[0]
+    guide.scopes[None].ended = seen.status == "SUCCEEDED" or (seen.status == "FAILED" and history.failed)
+    tree.attach_the_rest()
+    guide.discount()
+    return Trace(tree.root.arranged(), guide.root.arranged(), guide.frontier)
+
+
+class _Guide(Watch):
+    """Hooks that record each operation when it is asked for."""
+
+    def __init__(self, journal: Journal, tree: RecordedTree, history: History) -> None:
+        self.root = Node(Shape(HANDLER, "", ""), None)
+        self.scopes: dict[str | None, _Scope] = {None: _Scope(self.root, tree.root, not history.complete)}
+        self.frontier: list[Node] = []
+        self._journal = journal
+        self._tree = tree
+        self._expected: dict[str, tuple[_Scope, int]] = {operation_id(None, 1): (self.scopes[None], 1)}
+        self._nodes: dict[str, Node] = {}
+        self._answered: set[str] = set()
+        self._by_label: dict[Shape, list[Node]] = {}
+        for node in tree.root.walk():
+            self._by_label.setdefault(node.label, []).append(node)
+        self._left = 2 * len(history.operations) + _MORE_THAN_RECORDED
+        self._lock = threading.Lock()
+
+    # --- hooks ---
+
+    def operation_attempted(self, identity: OperationIdentifier, is_virtual: bool) -> None:
+        with self._lock:
+            if identity.operation_id in self._answered:
+                return
+            node = self._note(identity, is_virtual)
+            if node is None:
+                raise Withheld("the check has seen enough")
+            if not is_virtual:
+                self._journal.load_operations([self._answer(node, identity)])
+            self._answered.add(identity.operation_id)
+
+    def batch_entered(self, batch: BatchOperation) -> None:
+        with self._lock:
+            top = self.scopes.get(batch.identity.operation_id)
+            if top is None:
+                return
+            recorded = 0 if top.twin is None else len(top.twin.children)
+            asked = batch.total
+            if top.twin is not None and not _runs_all(top.twin):
+                asked = min(asked, recorded)
+            for index in range(batch.total):
+                self._expected[batch.branch_id(index)] = (top, index)
+            for index in range(asked):
+                identity = batch.branch(index)
+                if identity.operation_id not in self._nodes:
+                    self._note(identity, batch.is_flat)
+
+    def task_scope_opened(self, prefix: str, creator: str | None, qualname: str, ordinal: int) -> None:
+        with self._lock:
+            around = self.scopes.get(creator)
+            if around is None:
+                return
+            node = Node(task_shape(qualname), prefix, ordinal, around.node)
+            around.node.children.append(node)
+            twin = None
+            if around.twin is not None:
+                twin = self._tree.open_task(around.twin, around.twin.operation_id, qualname, ordinal)
+                for child in twin.children:
+                    for inner in child.walk():
+                        self._by_label.setdefault(inner.label, []).append(inner)
+            self._open(node, twin, is_open=around.is_open)
+
+    def scope_ended(self, identity: OperationIdentifier, error: Exception | None, replayed: bool) -> None:
+        scope = self.scopes.get(identity.operation_id)
+        if scope is not None and error is None:
+            scope.ended = True
+
+    # --- the tree ---
+
+    def _note(self, identity: OperationIdentifier, is_virtual: bool) -> Node | None:
+        known = self._nodes.get(identity.operation_id)
+        if known is not None:
+            return known
+        if self._left <= 0 or identity.operation_id not in self._expected:
+            return None
+        self._left -= 1
+        scope, position = self._expected[identity.operation_id]
+        shape = Shape(identity.operation_type.value, str(identity.sub_type or ""), identity.name or "")
+        if is_virtual:
+            shape = Shape(VIRTUAL, "", "")
+        node = Node(shape, identity.operation_id, position, scope.node, line=calling_line())
+        if scope.node.shape.sub_type in BATCHES:
+            node.line = scope.node.line
+        scope.node.children.append(node)
+        scope.asked += 1
+        self._nodes[identity.operation_id] = node
+        self._expected.setdefault(operation_id(scope.node.operation_id, position + 1), (scope, position + 1))
+        if is_virtual:
+            self._open(node, self._virtual_twin(scope, position), is_open=scope.is_open)
+        return node
+
+    def _open(self, node: Node, twin: Node | None, *, is_open: bool) -> None:
+        scope = self.scopes[node.operation_id] = _Scope(node, twin, is_open)
+        self._expected[operation_id(node.operation_id, 1)] = (scope, 1)
+
+    def _virtual_twin(self, scope: _Scope, position: int) -> Node | None:
+        children = [] if scope.twin is None else scope.twin.children
+        return next((child for child in children if child.shape.kind == VIRTUAL and child.position == position), None)
+
+    # --- what is recorded for an operation that is asked for ---
+
+    def _answer(self, node: Node, identity: OperationIdentifier) -> Record:
+        scope, _ = self._expected[identity.operation_id]
+        twin, likeness = self._match(scope, node)
+        if twin is None and likeness is None and scope.is_open and self._nothing_left(scope):
+            node.weight = _BEYOND_THE_END
+            if node not in self.frontier:
+                self.frontier.append(node)
+            raise Withheld("the history ends here")
+        like = twin or likeness
+        record = _recorded_as(node.shape, identity, None if like is None else like.record)
+        if node.shape.kind == "CONTEXT":
+            status = record.get("Status")
+            self._open(node, like, is_open=scope.is_open and status in _OPEN)
+            if status == "SUCCEEDED":
+                return entered_again(record)
+        return record
+
+    def _match(self, scope: _Scope, node: Node) -> tuple[Node | None, Node | None]:
+        """The recorded operation that this one is; else one that it is like, which stays to be asked for."""
+        label = node.label
+        children = [] if scope.twin is None else scope.twin.children
+        if scope.node.shape.sub_type in BATCHES:
+            same = next((child for child in children if child.position == node.position), None)
+            if same is not None and same.label == label and not same.used:
+                same.used = True
+                return same, None
+        for index in (*range(scope.next, len(children)), *range(min(scope.next, len(children)))):
+            child = children[index]
+            if child.label == label and not child.used:
+                child.used = True
+                scope.next = max(scope.next, index + 1)
+                return child, None
+        if scope.is_open and self._nothing_left(scope):
+            return None, None
+        same_shape = self._by_label.get(label, [])
+        elsewhere = next((other for other in same_shape if not other.used), None)
+        if elsewhere is not None:
+            return None, elsewhere
+        if same_shape:
+            return None, same_shape[-1]
+        here = next((child for child in children[scope.next :] if not child.used), None)
+        if here is not None and here.shape.kind == node.shape.kind:
+            return None, here
+        return None, None
+
+    def _nothing_left(self, scope: _Scope) -> bool:
+        if scope.twin is None:
+            return False
+        recorded = [child for child in scope.twin.children if child.is_operation]
+        return scope.asked > len(recorded) or all(child.used for child in recorded)
+
+    # --- what differences say little ---
+
+    def discount(self) -> None:
+        """What code that was cut short did not ask for says little; nor does what stands in contexts not entered."""
+        for scope in self.scopes.values():
+            if scope.twin is None:
+                continue
+            if not scope.ended and scope.node.shape.sub_type not in BATCHES:
+                for child in scope.twin.children[scope.next :]:
+                    for node in child.walk():
+                        node.weight = min(node.weight, _NOT_REACHED)
+        for node in self._tree.root.walk():
+            record = node.record
+            if (
+                record is not None
+                and node.shape.kind == "CONTEXT"
+                and record.get("Status") not in {"SUCCEEDED", *_OPEN}
+            ):
+                node.children.clear()
+
+
+def _runs_all(batch: Node) -> bool:
+    """Whether a recorded batch has run every branch that it had."""
+    if batch.record is None or batch.record.get("Status") in _OPEN:
+        return False
+    end = batch_end(batch.record)
+    if end is not None:
+        return end.completion_reason is CompletionReason.ALL_COMPLETED
+    return all((child.record or {}).get("Status") not in _OPEN for child in batch.children)
+
+
+def _recorded_as(shape: Shape, identity: OperationIdentifier, like: Record | None) -> dict[str, Any]:
+    """The record of an operation of this identity, with the outcome of another."""
+    record: dict[str, Any] = {} if like is None else dict(like)
+    if like is None or like["Type"] != shape.kind:
+        result = None if like is None else (like.get(_RESULT_OF.get(like["Type"], "")) or {}).get("Result")
+        record = {"Status": "SUCCEEDED"}
+        if shape.kind in _RESULT_OF and shape.kind != "CONTEXT":
+            record[_RESULT_OF[shape.kind]] = {"Result": result}
+        if shape.kind == "CALLBACK":
+            record["CallbackDetails"] = {"CallbackId": "replayed", "Result": result}
+    record.update(Id=identity.operation_id, ParentId=identity.parent_id, Type=shape.kind)
+    record.update(SubType=shape.sub_type or None, Name=identity.name or None)
+    return record
