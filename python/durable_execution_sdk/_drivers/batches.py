@@ -80,9 +80,11 @@ def call_batch(context: OperationScope, plan: BatchPlan) -> BatchResult[Any]:
         def body(entered: Enter) -> BatchResult[Any]:
             names = None if plan.given_names is None else plan.given_names()
             operation = BatchOperation(identity, config, plan.total, plan.default_name, names)
+            found = record
             if state.hooks is not None:
                 state.hooks.batch_entered(operation)
-            batch = Batch(inner, operation, plan.body, record)
+                found = record and state.journal.find(identity.operation_id)
+            batch = Batch(inner, operation, plan.body, found)
             return batch.rebuild() if entered.reconstruct else batch.run()
 
         # Never the context's default serdes: it is meant for the user's values, and this is one of ours.

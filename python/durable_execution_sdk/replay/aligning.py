@@ -22,8 +22,8 @@ from durable_execution_sdk.replay.trees import Node
 WINDOW = 150
 """Most operations of each side that are compared."""
 
-_OTHER_NAME = 1.1  # more than taking out or putting in one of them, less than both
-_OTHER_KIND = 1.3
+_OTHER_NAME = 1.1  # more than taking one of them out or putting it in, less than both
+_OTHER_KIND = 0.95
 _OTHER_EVERYTHING = 1.6
 
 

@@ -252,8 +252,6 @@ def _with(report: Report, found: Finding | None, *, payloads: bool) -> Report:
         return report
     if report.verdict == AMBIGUOUS and not found.is_tail:
         report = replace(report, verdict=DIVERGED, note=None)
-    elif report.verdict == DIVERGED and found.is_tail:
-        return replace(report, hint=found.hint)
     return replace(
         report,
         cause=found.cause,
@@ -261,7 +259,7 @@ def _with(report: Report, found: Finding | None, *, payloads: bool) -> Report:
         attempted=found.attempted,
         position=found.position,
         last_agreeing=found.last_agreeing,
-        line=found.line or (report.line if not found.is_tail else None),
+        line=found.line or report.line,
         hint=found.hint,
         payload=found.payload if payloads else None,
     )

@@ -49,11 +49,15 @@ def batch_end(record: Record) -> CompletionRecord | None:
     return CompletionRecord.from_summary_payload(CompletionRecord.summary_envelope(result, "", None))
 
 
-def entered_again(record: Record) -> dict[str, Any]:
-    """The record of a context that succeeded, so that a replay runs over what is in it."""
+def entered_again(record: Record, end: CompletionRecord | None = None) -> dict[str, Any]:
+    """The record of a context that succeeded, so that a replay runs over what is in it.
+
+    `end`: how a map or parallel ended; default: as it is recorded.
+    """
     details = record.get("ContextDetails") or {}
     changed = {**details, "ReplayChildren": True}
-    end = batch_end(record) if record.get("SubType") in BATCHES and not details.get("ReplayChildren") else None
+    if end is None and record.get("SubType") in BATCHES and not details.get("ReplayChildren"):
+        end = batch_end(record)
     if end is not None:
         changed["Result"] = json.dumps(
             {

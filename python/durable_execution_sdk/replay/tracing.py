@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from durable_execution_sdk._core import Journal, operation_id
@@ -72,7 +72,9 @@ def trace(handler: Callable[..., Any], history: History) -> Trace:
     earlier = {"Id": "0", "Type": "WAIT", "Status": "SUCCEEDED"}  # so that the handler sees that it is replayed
     seen = run_offline(handler, history.arn, [history.operations[0], earlier], open_hooks)
     guide = guides[0]
-    guide.scopes[None].ended = seen.status == "SUCCEEDED" or (seen.status == "FAILED" and history.failed)
+    ended = seen.status == "SUCCEEDED" or (seen.status == "FAILED" and history.failed)
+    for scope in guide.scopes.values():
+        scope.ended = scope.ended or (ended and not scope.node.is_operation)
     tree.attach_the_rest()
     guide.discount()
     return Trace(tree.root.arranged(), guide.root.arranged(), guide.frontier)
@@ -90,6 +92,7 @@ class _Guide(Watch):
         self._expected: dict[str, tuple[_Scope, int]] = {operation_id(None, 1): (self.scopes[None], 1)}
         self._nodes: dict[str, Node] = {}
         self._answered: set[str] = set()
+        self._batches: dict[str, Record] = {}
         self._by_label: dict[Shape, list[Node]] = {}
         for node in tree.root.walk():
             self._by_label.setdefault(node.label, []).append(node)
@@ -124,6 +127,9 @@ class _Guide(Watch):
                 identity = batch.branch(index)
                 if identity.operation_id not in self._nodes:
                     self._note(identity, batch.is_flat)
+            record = self._batches.get(batch.identity.operation_id)
+            if record is not None:
+                self._journal.load_operations([_with_branches(record, asked)])
 
     def task_scope_opened(self, prefix: str, creator: str | None, qualname: str, ordinal: int) -> None:
         with self._lock:
@@ -193,7 +199,9 @@ class _Guide(Watch):
             status = record.get("Status")
             self._open(node, like, is_open=scope.is_open and status in _OPEN)
             if status == "SUCCEEDED":
-                return entered_again(record)
+                record = entered_again(record)
+                if node.shape.sub_type in BATCHES:
+                    self._batches[identity.operation_id] = record
         return record
 
     def _match(self, scope: _Scope, node: Node) -> tuple[Node | None, Node | None]:
@@ -259,6 +267,14 @@ def _runs_all(batch: Node) -> bool:
     if end is not None:
         return end.completion_reason is CompletionReason.ALL_COMPLETED
     return all((child.record or {}).get("Status") not in _OPEN for child in batch.children)
+
+
+def _with_branches(batch: Record, total: int) -> Record:
+    """The record of a batch that goes through so many branches again, but for those that had not ended."""
+    end = batch_end(batch)
+    if end is None:
+        return batch
+    return entered_again(batch, replace(end, started_total=total))
 
 
 def _recorded_as(shape: Shape, identity: OperationIdentifier, like: Record | None) -> dict[str, Any]:

@@ -59,9 +59,11 @@ def start_batch(context: Any, plan: BatchPlan, what: str) -> DurablePromise[Batc
     async def body(entered: Enter) -> BatchResult[Any]:
         names = None if plan.given_names is None else plan.given_names()
         operation = BatchOperation(identity, config, plan.total, plan.default_name, names)
+        found = started.found
         if run.state.hooks is not None:
             run.state.hooks.batch_entered(operation)
-        batch = AsyncBatch(inner, operation, plan, started.found)
+            found = found and run.journal.find(identity.operation_id)
+        batch = AsyncBatch(inner, operation, plan, found)
         return await (batch.rebuild() if entered.reconstruct else batch.run())
 
     def own(coroutine: object) -> None:

@@ -1,0 +1,597 @@
+"""Handlers as data: written out as Python source, changed on purpose, with what a check must say of each change.
+
+What is expected comes from the plans alone: the cause from the kind of change, the line from the first operation in
+which the two plans, laid out, differ.
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+AMBIGUOUS = "ambiguous"
+
+_WIRE = {
+    "step": ("STEP", "Step"),
+    "condition": ("STEP", "WaitForCondition"),
+    "wait": ("WAIT", "Wait"),
+    "invoke": ("CHAINED_INVOKE", "ChainedInvoke"),
+    "callback": ("CALLBACK", "Callback"),
+    "waitcb": ("CONTEXT", "WaitForCallback"),
+    "child": ("CONTEXT", "RunInChildContext"),
+    "retry": ("CONTEXT", "RunInChildContext"),
+    "map": ("CONTEXT", "Map"),
+    "parallel": ("CONTEXT", "Parallel"),
+    "branch": ("CONTEXT", "Branch"),
+}
+LEAVES = ("step", "condition", "wait", "invoke", "callback", "waitcb")
+
+
+@dataclass(eq=False)
+class Statement:
+    """One statement of a handler: an operation, or what stands around some."""
+
+    kind: str
+    name: str = ""
+    body: list[Statement] = field(default_factory=list)
+    orelse: list[Statement] = field(default_factory=list)
+    count: int = 1
+    holds: bool = True
+    sub_type: str = ""
+    numbered: bool = False
+    line: int = 0
+
+
+Plan = list[Statement]
+
+
+def leaf(text: str) -> Plan:
+    """Leaves from words: `a` is a step, `w:wait` a wait."""
+    found = []
+    for word in text.split():
+        name, _, kind = word.partition(":")
+        found.append(Statement(kind or "step", name))
+    return found
+
+
+def loop(count: int, *parts: str | Statement, numbered: bool = False) -> Statement:
+    return Statement("loop", body=_plan(parts), count=count, numbered=numbered)
+
+
+def when(holds: bool, *parts: str | Statement, other: str = "") -> Statement:
+    return Statement("if", body=_plan(parts), orelse=leaf(other), holds=holds)
+
+
+def child(name: str, *parts: str | Statement) -> Statement:
+    return Statement("child", name, _plan(parts))
+
+
+def retry(name: str, *parts: str | Statement) -> Statement:
+    return Statement("retry", name, _plan(parts))
+
+
+def each(name: str, count: int, *parts: str | Statement) -> Statement:
+    return Statement("map", name, _plan(parts), count=count)
+
+
+def branches(name: str, **parts: str) -> Statement:
+    """A parallel; branches whose key starts with `_` have no name."""
+    bodies = [Statement("branch", "" if key.startswith("_") else key, leaf(text)) for key, text in parts.items()]
+    return Statement("parallel", name, bodies)
+
+
+def tasks(**parts: str) -> Statement:
+    """Tasks of an async handler, gathered."""
+    return Statement("tasks", body=[Statement("task", key, leaf(text)) for key, text in parts.items()])
+
+
+def _plan(parts: tuple[str | Statement, ...]) -> Plan:
+    return [one for part in parts for one in (leaf(part) if isinstance(part, str) else [part])]
+
+
+def plan(*parts: str | Statement) -> Plan:
+    return _plan(parts)
+
+
+HANDLERS: dict[str, tuple[bool, Plan]] = {
+    "flat": (
+        False,
+        plan("a b c w:wait d e f", loop(2, "r"), when(True, "g h"), child("k", "k1 k2"), "i",
+             branches("p", x="x1", y="y1", z="z1"), "end"),
+    ),
+    "loops": (
+        False,
+        plan("open", loop(3, "fetch store", numbered=True), "mid", loop(2, "poll p:wait"), when(False, "skip"),
+             child("inner", "i0", loop(2, "i1")), branches("p", _1="u", _2="v v2", _3="t"), "close"),
+    ),
+    "conditions": (
+        False,
+        plan("check", when(True, "yes", other="no"), "between", when(False, "rare rarer"), when(True, "usual"),
+             loop(2, "l"), child("c", "c1", when(True, "c2"), "c3"), branches("p", x="x1 x2", y="y1"), "end"),
+    ),
+    "children": (
+        False,
+        plan("a", child("first", "f1 f2 f3"), "b", child("second", "s1 s2", loop(2, "sl")), "c",
+             child("third", "t1 w:wait t2"), when(True, "cond"), branches("p", x="x1", _2="y1 y2"), "end"),
+    ),
+    "nested": (
+        False,
+        plan("a", child("outer", "o1", child("middle", "m1", child("inner", "n1 n2 n3"), "m2"), "o2", loop(2, "ol"),
+                        branches("p", left="l1 l2", right="r1")), "b", when(True, "b2"), "c"),
+    ),
+    "maps": (
+        False,
+        plan("a", each("items", 3, "load save"), "b", each("more", 2, "m1", child("deep", "d1 d2"), "m2"),
+             loop(2, "r"), when(True, "x"), branches("p", one="q1", two="q2"), "end"),
+    ),
+    "parallels": (
+        False,
+        plan("a", branches("named", x="x1 x2", y="y1", z="z1 z2"), "b", branches("plain", _1="p1 p2", _2="q1", _3="r1"),
+             loop(2, "l"), when(True, "t"), child("c", "c1 c2"), "end"),
+    ),
+    "outside": (
+        False,
+        plan("a", "ask:waitcb", "call:invoke", "sleep:wait", "cb:callback", "b", loop(2, "again:invoke"),
+             when(True, "nap:wait"), child("c", "c1", "c2:invoke", "c3"), branches("p", x="x1:invoke", y="y1"), "end"),
+    ),
+    "retries": (
+        False,
+        plan("a", "ready:condition", retry("careful", "r1 r2"), "b", "ripe:condition", child("c", "c1 c2:condition"),
+             loop(2, "l"), when(True, "t"), branches("p", x="x1", y="y1:condition"), "end"),
+    ),
+    "gathered": (
+        True,
+        plan("a", tasks(alpha="a1 a2 a3", beta="b1 b2", gamma="g1 w:wait g2"), "b", loop(2, "l m"), when(True, "t"),
+             child("c", "c1 c2"), branches("p", x="x1", y="y1 y2"), "end"),
+    ),
+    "async_mixed": (
+        True,
+        plan("a b", child("c", "c1", loop(2, "cl"), "c2"), each("items", 2, "load save"), "call:invoke",
+             tasks(left="l1 l2", right="r1 r2"), when(True, "x", other="y"), branches("p", _1="u", _2="v"),
+             "ready:condition", "end"),
+    ),
+}  # fmt: skip
+
+
+# --- source -----------------------------------------------------------------------------------------------------------
+
+
+class Writer:
+    """Writes a plan out, and notes the line of each statement. `chance`: with changes that must not matter."""
+
+    def __init__(self, is_async: bool, chance: random.Random | None = None) -> None:
+        self._async = is_async
+        self._chance = chance
+        self._lines: list[str] = []
+        self._depth = 0
+        self._serial = 0
+
+    def write(self, statements: Plan) -> str:
+        self._out("import asyncio, logging")
+        self._out("from durable_execution_sdk import durable_execution")
+        self._out("from durable_execution_sdk.config import *")
+        self._out("from durable_execution_sdk.retries import *")
+        self._out("from durable_execution_sdk.waits import *")
+        self._out("from tests.support.replay_corpus import answer, met, retried")
+        self._out("@durable_execution")
+        self._out(f"{self._def}handler(event, context):")
+        with self:
+            self._body(statements, "context")
+            self._out("return 'done'")
+        return "\n".join(self._lines) + "\n"
+
+    def __enter__(self) -> None:
+        self._depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._depth -= 1
+
+    @property
+    def _def(self) -> str:
+        return "async def " if self._async else "def "
+
+    @property
+    def _await(self) -> str:
+        return "await " if self._async else ""
+
+    def _out(self, text: str) -> int:
+        self._lines.append("    " * self._depth + text)
+        return len(self._lines)
+
+    def _local(self, usual: str) -> str:
+        self._serial += 1
+        return f"{usual}_{self._serial}" if self._chance is None else f"{self._chance.choice('pqrs')}{self._serial}"
+
+    def _noise(self, context: str) -> None:
+        for _ in range(0 if self._chance is None else self._chance.choice((0, 0, 1, 2))):
+            self._serial += 1
+            noise = (
+                "# a comment",
+                f"{context}.logger.info('news %s', {self._serial})",
+                "logging.getLogger('users').debug('more')",
+                f"pure_{self._serial} = sum(n * n for n in range({self._serial}))",
+                f"text_{self._serial} = ', '.join(sorted({{'b', 'a'}}))",
+                "if event is None: raise ValueError('no event')",
+            )
+            self._out(self._chance.choice(noise))  # type: ignore[union-attr]  # it is there, or the loop is empty
+
+    def _body(self, statements: Plan, context: str, number: str = "") -> None:
+        for statement in statements:
+            self._noise(context)
+            self._statement(statement, context, number)
+        if not statements:
+            self._out("pass")
+
+    def _statement(self, s: Statement, context: str, number: str) -> None:
+        name = f'f"{s.name}-{{{number}}}"' if number and s.numbered else repr(s.name)
+        if s.kind == "loop":
+            variable = self._local("round")
+            self._out(f"for {variable} in range({s.count}):")
+            for inner in within(s.body):
+                inner.numbered = s.numbered
+            with self:
+                self._body(s.body, context, variable)
+            return
+        if s.kind == "if":
+            self._out(f"if event.get('n', 1) {'>' if s.holds else '<'} 0:")
+            with self:
+                self._body(s.body, context, number)
+            if s.orelse:
+                self._out("else:")
+                with self:
+                    self._body(s.orelse, context, number)
+            return
+        if s.kind == "tasks":
+            started = []
+            order = list(s.body)
+            if self._chance is not None:
+                self._chance.shuffle(order)
+            for task in order:
+                self._out(f"async def {task.name}():")
+                with self:
+                    self._body(task.body, context)
+                started.append(f"{task.name}()")
+            if self._chance is not None:
+                self._chance.shuffle(started)
+            self._out(f"await asyncio.gather({', '.join(started)})")
+            return
+        s.line = self._operation(s, context, name, number)
+
+    def _function(self, usual: str, parameters: str, body: Plan, number: str = "") -> str:
+        function, inner = self._local(usual), self._local("inner")
+        self._out(f"{self._def}{function}({parameters.format(inner=inner)}):")
+        with self:
+            self._body(body, inner, number)
+        return function
+
+    def _operation(self, s: Statement, context: str, name: str, number: str) -> int:
+        step = f", config=StepConfig(sub_type={s.sub_type!r})" if s.sub_type else ""
+        if s.kind == "step":
+            return self._out(f"{self._await}{context}.step(lambda _: 7, name={name}{step})")
+        if s.kind == "wait":
+            return self._out(f"{self._await}{context}.wait(Duration.from_seconds(1), name={name})")
+        if s.kind == "invoke":
+            return self._out(f"{self._await}{context}.invoke('other', 1, name={name})")
+        if s.kind == "condition":
+            return self._out(f"{self._await}{context}.wait_for_condition(lambda n, _: n + 1, met(), name={name})")
+        if s.kind == "waitcb":
+            return self._out(f"{self._await}{context}.wait_for_callback(lambda key, _: answer(key), name={name})")
+        if s.kind == "callback":
+            return self._out(f"{self._await}{context}.create_callback(name={name})")
+        if s.kind == "child":
+            function = self._function("child", "{inner}", s.body, number)
+            config = f", ChildConfig(sub_type={s.sub_type!r})" if s.sub_type else ""
+            return self._out(f"{self._await}{context}.run_in_child_context({function}, {name}{config})")
+        if s.kind == "retry":
+            function, inner = self._local("tried"), self._local("inner")
+            self._out(f"{self._def}{function}({inner}, run):")
+            with self:
+                self._body(s.body, inner)
+                self._out("if run == 1: raise ValueError('again')")
+            return self._out(f"{self._await}with_retry({context}, {function}, retried(), {name})")
+        if s.kind == "map":
+            function = self._function("item", "{inner}, item, index, items", s.body)
+            return self._out(f"{self._await}{context}.map({list(range(s.count))}, {function}, {name})")
+        assert s.kind == "parallel"
+        made = []
+        for branch in s.body:
+            function = self._function("branch", "{inner}", branch.body)
+            made.append(f"ParallelBranch({function}, {branch.name!r})" if branch.name else function)
+        line = self._out(f"{self._await}{context}.parallel([{', '.join(made)}], {name})")
+        for branch in s.body:
+            branch.line = line
+        return line
+
+
+# --- what handlers call -----------------------------------------------------------------------------------------------
+
+_answering: list[Callable[[str], None]] = []
+
+
+def answer(callback_id: str) -> None:
+    """Complete a callback, in the submitter that hands it out."""
+    _answering[-1](callback_id)
+
+
+def met() -> object:
+    """A condition that is met at the second check."""
+    from durable_execution_sdk.waits import WaitForConditionConfig, WaitStrategyConfig, create_wait_strategy
+
+    return WaitForConditionConfig(create_wait_strategy(WaitStrategyConfig(lambda n: n < 2)), 0)
+
+
+def retried() -> object:
+    """Two runs."""
+    from durable_execution_sdk.retries import WithRetryConfig
+
+    return WithRetryConfig()
+
+
+# --- the plan laid out ------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class Laid:
+    """An operation as it comes to be: in its scope, in its order."""
+
+    shape: tuple[str, str, str]
+    statement: Statement
+    inside: list[Laid] = field(default_factory=list)
+
+
+def laid_out(statements: Plan, number: int | None = None) -> list[Laid]:
+    """The operations of a scope; tasks are scopes of their own and come last."""
+    found: list[Laid] = []
+    late: list[Laid] = []
+    for s in statements:
+        if s.kind == "loop":
+            for turn in range(s.count):
+                found += laid_out(s.body, turn if s.numbered else None)
+        elif s.kind == "if":
+            found += laid_out(s.body if s.holds else s.orelse, number)
+        elif s.kind == "tasks":
+            late += [Laid(("task", "", t.name), t, laid_out(t.body)) for t in sorted(s.body, key=lambda t: t.name)]
+        else:
+            kind, sub_type = _WIRE[s.kind]
+            name = s.name if number is None else f"{s.name}-{number}"
+            one = Laid((kind, s.sub_type or sub_type, name), s)
+            if s.kind == "map":
+                one.inside = [Laid(("CONTEXT", "", ""), s, laid_out(s.body)) for _ in range(s.count)]
+            elif s.kind == "retry":
+                again = Laid(("WAIT", "Wait", f"{s.name}-backoff-1"), s)
+                one.inside = [*laid_out(s.body), again, *laid_out(s.body)]
+            elif s.kind == "waitcb":
+                one.inside = [
+                    Laid(("CALLBACK", "Callback", f"{s.name} create callback id"), s),
+                    Laid(("STEP", "Step", f"{s.name} submitter"), s),
+                ]
+            else:
+                one.inside = laid_out(s.body, number)
+            found.append(one)
+    return found + late
+
+
+def departure(before: list[Laid], now: list[Laid]) -> tuple[Laid | None, Laid | None]:
+    """The first place where something else is asked for; without that, the first where something is missing."""
+    missing: Laid | None = None
+    for pair in departures(before, now):
+        if pair[1] is not None:
+            return pair
+        missing = missing or pair[0]
+    return missing, None
+
+
+def departures(before: list[Laid], now: list[Laid]) -> Iterator[tuple[Laid | None, Laid | None]]:
+    """The first of each scope."""
+    tasks = {new.shape: new for new in now if new.shape[0] == "task"}
+    for old in before:
+        if old.shape in tasks:
+            yield from departures(old.inside, tasks[old.shape].inside)
+    before, now = ([one for one in side if one.shape[0] != "task"] for side in (before, now))
+    for old, new in zip(before, now, strict=False):
+        if old.shape != new.shape:
+            yield old, new
+            return
+        yield from departures(old.inside, new.inside)
+    if len(before) > len(now):
+        yield before[len(now)], None
+    elif len(now) > len(before):
+        yield None, now[len(before)]
+
+
+# --- changes ----------------------------------------------------------------------------------------------------------
+
+KINDS = ("renamed", "inserted", "removed", "swapped", "retyped", "loop", "condition", "moved", "branches", "subtype")
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A changed handler, and what a check must say of it."""
+
+    handler: str
+    kind: str
+    what: str
+    source: str
+    cause: str
+    line: int | None
+
+
+def within(statements: Plan) -> Iterator[Statement]:
+    """All statements, and those in them."""
+    for s in statements:
+        yield s
+        yield from within([*s.body, *s.orelse])
+
+
+def blocks(statements: Plan) -> Iterator[Plan]:
+    """Every list of statements but those of branches and tasks."""
+    yield statements
+    for s in statements:
+        if s.kind in {"parallel", "tasks"}:
+            for inner in s.body:
+                yield from blocks(inner.body)
+        else:
+            for block in (s.body, s.orelse):
+                if block:
+                    yield from blocks(block)
+
+
+def everything(statements: Plan) -> list[tuple[Plan, int]]:
+    """Every operation, as a place in its block."""
+    return [
+        (block, index)
+        for block in blocks(statements)
+        for index, s in enumerate(block)
+        if s.kind not in {"loop", "if", "tasks"}
+    ]
+
+
+def mutate(statements: Plan, kind: str, chance: random.Random) -> tuple[str, str] | None:
+    """Change a plan in place; what was done, and the cause; None if there was nothing to change."""
+    places = everything(statements)
+    if kind == "renamed":
+        block, at = chance.choice(places)
+        s = block[at]
+        s.name += "_new"
+        return f"{s.name}", "renamed"
+    if kind == "inserted":
+        block = chance.choice([b for b in blocks(statements)])
+        at = chance.randrange(len(block) + 1)
+        new = Statement(chance.choice(LEAVES[:4]), f"new{chance.randrange(99)}")
+        block.insert(at, new)
+        return f"{new.kind} {new.name} at {at}", "inserted"
+    if kind == "removed":
+        block, at = chance.choice([(b, i) for b, i in places if len(b) > 1])
+        gone = block.pop(at)
+        return gone.name, "removed"
+    if kind == "swapped":
+        pairs = [(b, i) for b, i in places if i + 1 < len(b) and b[i + 1].kind not in {"loop", "if", "tasks"}]
+        block, at = chance.choice(pairs)
+        block[at], block[at + 1] = block[at + 1], block[at]
+        return f"{block[at + 1].name} and {block[at].name}", "reordered"
+    if kind == "retyped":
+        block, at = chance.choice([(b, i) for b, i in places if b[i].kind in {*LEAVES, "child", "map"}])
+        s = block[at]
+        others = [k for k in ("step", "wait", "invoke", "child") if _WIRE[k][0] != _WIRE[s.kind][0]]
+        new = Statement(chance.choice(others), s.name)
+        if new.kind == "child":
+            new.body = leaf("within")
+        block[at] = new
+        return f"{s.kind} {s.name} to {new.kind}", "type changed"
+    if kind == "loop":
+        found = [s for b in blocks(statements) for s in b if s.kind in {"loop", "map"}]
+        s = chance.choice(found)
+        more = chance.random() < 0.5 or s.count == 1
+        s.count += 1 if more else -1
+        return f"{s.count} times {s.name or s.body[0].name}", "inserted" if more else "removed"
+    if kind == "condition":
+        found = [s for b in blocks(statements) for s in b if s.kind == "if"]
+        s = chance.choice(found)
+        s.holds = not s.holds
+        if s.orelse:
+            return f"else of {s.body[0].name}", "renamed"  # one step instead of one step: no history can tell
+        return f"if of {s.body[0].name}", "inserted" if s.holds else "removed"
+    if kind == "moved":
+        return _move(statements, places, chance)
+    if kind == "branches":
+        found = [s for b in blocks(statements) for s in b if s.kind == "parallel"]
+        s = chance.choice(found)
+        before = list(s.body)
+        how = chance.choice(("reordered", "removed", "inserted"))
+        if how == "removed":
+            s.body.pop(chance.randrange(len(s.body)))
+        elif how == "inserted":
+            name = chance.choice(("", "extra"))
+            s.body.insert(chance.randrange(len(s.body) + 1), Statement("branch", name, leaf("new")))
+        else:
+            while s.body == before:
+                chance.shuffle(s.body)
+        return f"{how} {s.name}", how
+    assert kind == "subtype"
+    block, at = chance.choice([(b, i) for b, i in places if b[i].kind in {"step", "condition", "child"}])
+    s = block[at]
+    if s.kind == "condition" or (s.kind == "step" and chance.random() < 0.5):
+        s.kind = "step" if s.kind == "condition" else "condition"
+    else:
+        s.sub_type = "Special"
+    return f"{s.kind} {s.name}", "subtype changed"
+
+
+def _move(statements: Plan, places: list[tuple[Plan, int]], chance: random.Random) -> tuple[str, str] | None:
+    ways: list[tuple[str, Plan, int]] = []
+    for block, at in places:
+        if block[at].kind in LEAVES:
+            ways.append(("wrapped", block, at))
+            if at + 1 < len(block) and block[at + 1].kind == "child":
+                ways.append(("into the next", block, at))
+            if at and block[at - 1].kind == "child":
+                ways.append(("into the last", block, at))
+        if block[at].kind == "child" and block[at].body[0].kind in LEAVES:
+            ways.append(("unwrapped", block, at))
+            ways.append(("first out", block, at))
+            if block[at].body[-1].kind in LEAVES:
+                ways.append(("last out", block, at))
+    way, block, at = chance.choice(ways)
+    s = block[at]
+    if way == "wrapped":
+        block[at] = Statement("child", "wrap", [s])
+    elif way == "into the next":
+        block[at + 1].body.insert(0, block.pop(at))
+    elif way == "into the last":
+        block[at - 1].body.append(block.pop(at))
+    elif way == "unwrapped":
+        block[at : at + 1] = s.body
+    elif way == "first out":
+        block.insert(at, s.body.pop(0))
+    else:
+        block.insert(at + 1, s.body.pop())
+    return f"{way} {s.name}", "moved"
+
+
+def original(name: str) -> str:
+    """The source of a handler as it was when its history was recorded."""
+    is_async, statements = HANDLERS[name]
+    return Writer(is_async).write(copy.deepcopy(statements))
+
+
+def mutations(name: str, kind: str, count: int, seed: int) -> list[Mutation]:
+    """Different mutations of one handler."""
+    chance = random.Random(f"{name} {kind} {seed}")
+    found: dict[str, Mutation] = {}
+    is_async, statements = HANDLERS[name]
+    for _ in range(count * 8):
+        if len(found) == count:
+            break
+        now = copy.deepcopy(statements)
+        done = mutate(now, kind, chance)
+        if done is None:
+            continue
+        what, cause = done
+        source = Writer(is_async).write(now)
+        before = copy.deepcopy(statements)
+        Writer(is_async).write(before)
+        old, new = departure(laid_out(before), laid_out(now))
+        if old is new is None:
+            continue  # no operation has changed (a loop that did not run)
+        whole_batch = kind == "branches" or any(
+            node is not None and node.statement.kind == "branch" for node in (old, new)
+        )
+        if (
+            kind == "loop" and what.split()[-1] in {"items", "more"}
+        ) or kind == "branches":  # the number of items of a map
+            line = next(s.line for b in blocks(now) for s in b if s.name == what.split()[-1])
+        else:
+            line = None if new is None else new.statement.line
+        if new is None and cause == "removed" and not whole_batch and not (kind == "loop" and line):
+            cause, line = AMBIGUOUS, None
+        found[source] = Mutation(name, kind, what, source, cause, line)
+    return list(found.values())
+
+
+def harmless(name: str, count: int, seed: int) -> list[str]:
+    """The same handler, written differently."""
+    is_async, statements = HANDLERS[name]
+    chance = random.Random(f"{name} harmless {seed}")
+    return [Writer(is_async, chance).write(copy.deepcopy(statements)) for _ in range(count)]
