@@ -74,7 +74,10 @@ class Hooks(Protocol):
         """
 
     def batch_entered(self, batch: BatchOperation) -> None:
-        """A map or parallel is about to run its branches, or to be made again from them; its record is read after this."""
+        """A map or parallel is about to run its branches, or to be made again from them.
+
+        Its record is read after this.
+        """
 
     def task_scope_opened(self, prefix: str, creator: str | None, qualname: str, ordinal: int) -> None:
         """A task of an async handler was started: its ids have this prefix, those of its creator that."""

@@ -16,10 +16,12 @@ from typing import Any, Final, NoReturn
 from durable_execution_sdk._core import MISS, Record, Scope, operation_id
 from durable_execution_sdk._drivers.hooks import InvocationFacts, Lane
 from durable_execution_sdk._drivers.invocation import DurableFunction
+from durable_execution_sdk._model.completion import CompletionReason
 from durable_execution_sdk._model.enums import OperationType
 from durable_execution_sdk._model.signals import Withheld
 from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate
 from durable_execution_sdk._operations.batch import BatchOperation
+from durable_execution_sdk.replay.comparing import batch_end
 from durable_execution_sdk.replay.histories import History
 from durable_execution_sdk.replay.offline import Nowhere, event_of, offline
 
@@ -121,6 +123,11 @@ class GlanceHooks:
         """These are the hooks of the invocation."""
         return self
 
+    def _known(self) -> Mapping[str, Mapping[str, Any]]:
+        if self._by_id is None:
+            self._by_id = {record["Id"]: record for record in self._records}
+        return self._by_id
+
     def lane(self, scope: Scope) -> Lane | None:
         """The scope's own, counted."""
         return _Lane(scope, self.asked.append)
@@ -141,9 +148,7 @@ class GlanceHooks:
         if here in self._attempted:
             return
         self._attempted.add(here)
-        if self._by_id is None:
-            self._by_id = {record["Id"]: record for record in self._records}
-        record = self._by_id.get(here)
+        record = self._known().get(here)
         if record is None:
             return
         if (
@@ -158,7 +163,12 @@ class GlanceHooks:
             self.differs = True
 
     def batch_entered(self, batch: BatchOperation) -> None:
-        """Nothing to note."""
+        """More branches than have run are worth a close look; fewer show, for fewer operations are asked for."""
+        record = self._known().get(batch.identity.operation_id)
+        end = None if record is None else batch_end(record)
+        whole = end is not None and end.completion_reason is CompletionReason.ALL_COMPLETED
+        if end is not None and whole and batch.total != end.started_total:
+            self.differs = True
 
     def task_scope_opened(self, prefix: str, creator: str | None, qualname: str, ordinal: int) -> None:
         """Nothing to note."""

@@ -23,10 +23,6 @@ OFFICIAL = [*read(ROOT / "tests" / "histories" / "official-3.0.0")]
 # Clean, but not plainly so: the close look has to explain why less was asked for than is recorded.
 NEEDS_A_CLOSE_LOOK = {
     "a_race_leaves_a_branch_behind",
-    "flat_inside_flat",
-    "flat_with_failures",
-    "flat_with_waits_and_retries",
-    "map_flat",
     "suspends_by_hand",
 }
 
