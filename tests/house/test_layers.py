@@ -23,6 +23,7 @@ BELOW["doors"] = ROOMS
 BELOW["engine"] = ROOMS | {"doors"}
 BELOW["testing"] = ROOMS | {"doors", "engine"}
 BELOW["replay"] = ROOMS | {"doors", "engine"}
+BELOW["pytest_plugin"] = ROOMS | {"doors", "engine", "replay"}
 BELOW["cli"] = ROOMS | {"doors", "engine", "testing", "replay"}
 
 PURE = ("_model", "_policy", "_serdes", "_operations")

@@ -41,6 +41,9 @@ _SHOW_EVERY_SECONDS = 0.1
     "--junit", type=click.Path(path_type=Path, dir_okay=False), default=None, help="Write a JUnit XML report too."
 )
 @click.option("--jobs", type=click.IntRange(min=1), default=None, help="Processes to use. Default: one per core.")
+@click.option(
+    "--payloads", is_flag=True, help="Show the recorded result of what diverged. It may be nobody's business."
+)
 @aws_options
 def replay(
     handler: str,
@@ -49,6 +52,7 @@ def replay(
     as_json: bool,
     junit: Path | None,
     jobs: int | None,
+    payloads: bool,
     **aws: Any,
 ) -> None:
     """Check a handler against recorded histories, offline: no step runs, nothing is sent.
@@ -68,7 +72,7 @@ def replay(
     with explained(), _workers_explained():
         _load(handler)
         with redirect_stdout(sys.stderr):  # standard output is left to the report
-            checked = check_many(handler, _items(paths, store, choice), jobs or default_jobs())
+            checked = check_many(handler, _items(paths, store, choice), jobs or default_jobs(), payloads=payloads)
             reports = list(_shown(checked, paths if store is None and not choice else (), quiet=as_json))
     if not reports:
         raise Problem("nothing to check: there is no history in what was named", NOT_FOUND)
@@ -81,7 +85,7 @@ def replay(
     else:
         for report in reports:
             if not report.ok:
-                click.echo(describe(report))
+                click.echo(str(report))
         for key, count in summary(reports).items():
             click.echo(f"{count:6} {key}")
     code = exit_code(reports)
@@ -95,21 +99,6 @@ def exit_code(reports: Sequence[Report]) -> int:
     if not wrong:
         return 0
     return NOT_CHECKABLE if wrong == {NOT_CHECKED} else DIVERGENCE
-
-
-def describe(report: Report) -> str:
-    """A report as lines of text."""
-    lines = [f"{report.history}: {report.verdict}" + (f" ({report.cause})" if report.cause else "")]
-    rows = (
-        ("recorded", report.recorded),
-        ("attempted", report.attempted),
-        ("position", report.position),
-        ("agreed until", report.last_agreeing),
-        ("at", report.line),
-        ("note", report.note),
-    )
-    lines += [f"    {label}: {value}" for label, value in rows if value is not None]
-    return "\n".join(lines)
 
 
 def junit_xml(handler: str, reports: list[Report]) -> bytes:
@@ -128,7 +117,7 @@ def junit_xml(handler: str, reports: list[Report]) -> bytes:
         if not report.ok:
             kind = "error" if report.verdict == NOT_CHECKED else "failure"
             found = ElementTree.SubElement(case, kind, message=report.cause or report.verdict)
-            found.text = describe(report)
+            found.text = str(report)
     text: bytes = ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
     return text
 

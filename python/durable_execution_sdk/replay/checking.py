@@ -70,6 +70,22 @@ class Report:
         """Whether executions with this history go on unharmed."""
         return self.verdict in {CLEAN, FRONTIER}
 
+    def __str__(self) -> str:
+        """As lines of text."""
+        lines = [f"{self.history}: {self.verdict}" + (f" ({self.cause})" if self.cause else "")]
+        rows = (
+            ("recorded", self.recorded),
+            ("attempted", self.attempted),
+            ("position", self.position),
+            ("agreed until", self.last_agreeing),
+            ("at", self.line),
+            ("frontier", "; ".join(self.frontier) or None),
+            ("hint", self.hint),
+            ("note", self.note),
+            ("payload", self.payload),
+        )
+        return "\n".join([*lines, *(f"    {label}: {value}" for label, value in rows if value is not None)])
+
     def to_dict(self) -> dict[str, Any]:
         """What `--json` prints."""
         return {key: value for key, value in asdict(self).items() if value is not None and value != ()}

@@ -27,13 +27,16 @@ _PORTIONS_AHEAD: Final = 2
 """Portions that wait for each worker, so that none waits for this process."""
 
 
-def check_many(target: str, items: Iterable[Item], jobs: int) -> Iterator[tuple[Report, int]]:
+def check_many(
+    target: str, items: Iterable[Item], jobs: int, *, payloads: bool = False
+) -> Iterator[tuple[Report, int]]:
     """Check histories with as many processes, and yield each report, in the order given, with the bytes it is about.
 
     Args:
         target: The handler as `module:attribute`, importable by worker processes as by this one.
         items: Where the histories are; workers read them.
         jobs: With 1, this process does it.
+        payloads: Whether reports hold the recorded result of what diverged.
 
     Raises:
         HistoryFileError: One is no history.
@@ -45,12 +48,12 @@ def check_many(target: str, items: Iterable[Item], jobs: int) -> Iterator[tuple[
     if jobs == 1 or len(ahead) < 2:
         handler = load_function(target)
         for item in remaining:
-            yield check(handler, next(load([item]))), size_of(item)
+            yield check(handler, next(load([item])), payloads=payloads), size_of(item)
     else:
-        yield from _dealt(target, remaining, jobs)
+        yield from _dealt(target, remaining, jobs, payloads)
 
 
-def _dealt(target: str, remaining: Iterator[Item], jobs: int) -> Iterator[tuple[Report, int]]:
+def _dealt(target: str, remaining: Iterator[Item], jobs: int, payloads: bool) -> Iterator[tuple[Report, int]]:
     pool = ProcessPoolExecutor(jobs, get_context("spawn"), _start_worker, (target,))
     waiting: deque[tuple[list[Item], Future[_Done]]] = deque()
     bytes_per_second = 0.0
@@ -58,7 +61,7 @@ def _dealt(target: str, remaining: Iterator[Item], jobs: int) -> Iterator[tuple[
     def deal() -> bool:
         portion = _portion(remaining, bytes_per_second * _PORTION_SECONDS)
         if portion:
-            waiting.append((portion, pool.submit(_check_portion, portion)))
+            waiting.append((portion, pool.submit(_check_portion, portion, payloads)))
         return bool(portion)
 
     try:
@@ -103,10 +106,10 @@ def _start_worker(target: str) -> None:
     gc.freeze()
 
 
-def _check_portion(portion: Sequence[Item]) -> _Done:
+def _check_portion(portion: Sequence[Item], payloads: bool) -> _Done:
     assert _handler is not None  # the process was started with it
     started = time.perf_counter()
-    reports = [check(_handler, history) for history in load(portion)]
+    reports = [check(_handler, history, payloads=payloads) for history in load(portion)]
     return reports, time.perf_counter() - started
 
 

@@ -83,3 +83,10 @@ def test_what_is_wrong_is_said(store: Path, tmp_path: Path) -> None:
     ):
         result = run(*arguments)
         assert (result.exit_code, text in result.output) == (code, True), result.output
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_payloads_are_shown_if_asked_for(store: Path, jobs: int) -> None:
+    asked = (f"{__name__}:new", "--store", store, "--jobs", jobs)
+    assert "secret" not in run(*asked).stdout
+    assert "secret" in run(*asked, "--payloads").stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import socket
 from collections.abc import Callable
@@ -259,3 +260,77 @@ def test_histories_of_the_official_sdk_are_clean(history: History) -> None:
         assert report.verdict == "ambiguous"
     else:
         assert report.ok, report
+
+
+def test_a_swallowed_divergence_has_both_sides_and_its_line(tmp_path: Path) -> None:
+    history = recorded(tmp_path, handler_of(steps("ab")))
+
+    @durable_execution
+    def handler(event: Any, context: DurableContext) -> None:
+        with suppress(Exception):  # as users do
+            context.step(lambda _: None, name="other")
+        context.step(lambda _: None, name="b")
+
+    report = check(handler, history)
+    line = handler.__durable__.handler.__code__.co_firstlineno + 3  # type: ignore[attr-defined]  # the decorator sets it
+    assert (report.cause, report.recorded, report.attempted) == ("renamed", "Step 'a'", "Step 'other'")
+    assert report.line == f"{__file__}:{line}"
+    assert report.hint is not None
+
+
+def test_each_task_reaches_its_own_frontier(tmp_path: Path) -> None:
+    async def left(context: Any) -> None:
+        await context.step(lambda _: None, name="l1")
+        await context.step(lambda _: None, name="l2")
+
+    async def right(context: Any) -> None:
+        await context.step(lambda _: None, name="r1")
+        await context.step(lambda _: None, name="r2")
+
+    @durable_execution
+    async def handler(event: Any, context: Any) -> None:
+        await asyncio.gather(left(context), right(context))
+
+    whole = recorded(tmp_path, handler)
+    known = [record for record in whole.operations if record.get("Name") not in {"l2", "r2"}]
+    report = check(handler, History("part", whole.arn, known, complete=False))
+    assert (report.verdict, report.agreed) == ("frontier", 2)
+    assert sorted(reached.split(" at ")[0] for reached in report.frontier) == ["Step 'l2'", "Step 'r2'"]
+    assert all(reached.startswith(f"Step 'l2' at {__file__}:") for reached in report.frontier if "l2" in reached)
+
+
+def test_a_tail_removed_inside_a_finished_context_is_ambiguous(tmp_path: Path) -> None:
+    history = recorded(tmp_path, handler_of([("child", "c", steps("xy")), ("step", "z")]))
+    report = check(handler_of([("child", "c", steps("x")), ("step", "z")]), history)
+    assert (report.verdict, report.recorded, report.last_agreeing) == ("ambiguous", "Step 'y'", "Step 'x'")
+
+
+@pytest.mark.parametrize(
+    ("now", "cause"), [("ba", "reordered"), ("a", "removed"), ("abc", "inserted"), ("cab", "inserted")]
+)
+def test_other_branches_of_a_finished_parallel(tmp_path: Path, now: str, cause: str) -> None:
+    def parallel(letters: str) -> Callable[..., Any]:
+        def branch(letter: str) -> Callable[[DurableContext], None]:
+            return lambda inner: inner.step(lambda _: None, name=letter)
+
+        @durable_execution
+        def handler(event: Any, context: DurableContext) -> None:
+            context.parallel([branch(letter) for letter in letters], name="p")
+
+        return handler
+
+    report = check(parallel(now), recorded(tmp_path, parallel("ab")))
+    assert (report.verdict, report.cause) == ("diverged", cause)
+    assert report.line is not None
+    assert report.line.startswith(__file__)
+
+
+def test_payloads_are_shown_only_if_asked_for(tmp_path: Path) -> None:
+    @durable_execution
+    def before(event: Any, context: DurableContext) -> None:
+        context.step(lambda _: "a secret", name="a")
+
+    history = recorded(tmp_path, before)
+    now = handler_of(steps("b"))
+    assert "a secret" not in str(check(now, history))
+    assert "a secret" in str(check(now, history, payloads=True))
