@@ -68,7 +68,8 @@ test-python: setup official ## the Python tests, in parallel
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
 programs: setup ## 20,000 random async programs with every ending at every request (PROGRAMS=n for another number)
-	DURABLE_ASYNC_PROGRAMS=$(PROGRAMS) $(BIN)/python -m pytest -n auto tests/properties/test_async_programs.py $(ARGS)
+	DURABLE_ASYNC_PROGRAMS=$(PROGRAMS) DURABLE_TIMED_PROGRAMS=$(PROGRAMS) $(BIN)/python -m pytest -n auto \
+	    tests/properties/test_async_programs.py tests/properties/test_timed_programs.py $(ARGS)
 
 lint: $(DEPS) ## ruff, and clippy with its pedantic lints as errors
 	$(BIN)/ruff check .

@@ -16,6 +16,7 @@ LONG: dict[str, str] = {
 
 # Tests that need a real timer, each with the reason.
 TIMERS_UNDER_TEST = {
+    "tests/support/timed_programs/running.py": "what is compared is what real durations, of microseconds, come to",
     "tests/unit/aio/test_parking.py": "the event loop's own timers are what is parked and what goes on",
 }
 

@@ -53,7 +53,7 @@ class ShutContexts:
         self._left: set[str] = set()
 
     def leave(self, operation_id: str) -> None:
-        """A context that is recorded as finished was gone through again, to its end."""
+        """A context that is recorded as finished was gone through again, to its end; or a context was cancelled."""
         self._left.add(operation_id)
 
     def hides(self, operation_id: str) -> bool:
@@ -63,6 +63,8 @@ class ShutContexts:
             if record.parent_id in self._left:
                 return True
             record = self._journal.find(record.parent_id)
-            if record is not None and record.is_terminal and not record.replay_children:
+            if record is None:  # the service shows nothing below a finished context, except what ends there later
+                return True
+            if record.is_terminal and not record.replay_children:
                 return True
         return False

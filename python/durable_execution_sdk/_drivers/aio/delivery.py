@@ -73,6 +73,8 @@ class DeliveryOrder:
         if aside is not None:
             heapq.heappush(self._late, aside)
             return
+        if key in self._listening:
+            return
         self._listening.add(key)
         if key in self._undelivered:
             self._available += 1

@@ -314,11 +314,10 @@ class Run:
     def cancelled(self, promise: DurablePromise[Any]) -> None:
         """Nobody wants the outcome: stop its user code, keep what is recorded."""
         operation_id = promise.operation_id
-        if self._parked.pop(operation_id, None) is not None:
-            self.order.listen(operation_id, promise.kind)  # its event is consumed without effect
-        for op in list(self._to_start):
-            if op.promise is promise:
-                self._to_start.remove(op)
+        self._parked.pop(operation_id, None)
+        self.order.listen(operation_id, promise.kind)  # its event, recorded or on its way, is consumed without effect
+        self.shut.leave(operation_id)  # at a replay it may be cancelled before all that is recorded in it was started
+        self._to_start = deque(op for op in self._to_start if op.promise is not promise)
         task = promise.body
         if task is not None and not task.done():
             task.cancel()
