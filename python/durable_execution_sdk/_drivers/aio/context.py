@@ -12,6 +12,7 @@ from durable_execution_sdk._drivers.aio.callback import AsyncCallback
 from durable_execution_sdk._drivers.aio.colours import call_any, run_body
 from durable_execution_sdk._drivers.aio.combinators import Combinators
 from durable_execution_sdk._drivers.aio.concurrent import AsyncConcurrentScope
+from durable_execution_sdk._drivers.aio.operation import ENDED
 from durable_execution_sdk._drivers.aio.promise import DurablePromise
 from durable_execution_sdk._drivers.aio.run import Run
 from durable_execution_sdk._drivers.aio.scopes import TaskScope
@@ -84,6 +85,13 @@ class AsyncDurableContext(AsyncConcurrentScope):
             assert parent is not None  # only the root is made with a run
             run = parent.run
         self.run = run
+        run.contexts.add(self)
+
+    def end(self) -> None:
+        """The handler is parked: user code that still holds this context keeps no history alive through it."""
+        self.close_lane()
+        self.state = self.scope = self.own_scope = ENDED
+        self.parent = self._logger = None
 
     # --- operations ---
 

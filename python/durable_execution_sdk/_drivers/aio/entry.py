@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import threading
 from collections.abc import Callable
@@ -60,6 +61,18 @@ def _run_beside(run: Callable[[], Any]) -> Any:
     return outcome[0]
 
 
+async def _ended(run: Run) -> None:
+    """Wait until what was cancelled has taken notice."""
+    while left := [task for task in (*run.tasks, *run.bodies) if not task.done()]:
+        await asyncio.wait(left)
+
+
+async def _main(state: ExecutionState, handler: Handler, event_input: Any, root: AsyncDurableContext) -> Any:
+    # No closure: what a parked coroutine holds in variables of its own is released, and this is the whole invocation.
+    with state.hooks.around_invocation() if state.hooks is not None else nullcontext():
+        return await handler(event_input, root)
+
+
 def _run(state: ExecutionState, handler: Handler, event_input: Any, lambda_context: Any, replaying: bool) -> Any:
     loop = loop_of_thread()
     run = Run(state, loop, run_def_body)
@@ -70,15 +83,10 @@ def _run(state: ExecutionState, handler: Handler, event_input: Any, lambda_conte
         ExecutionContext(state.durable_execution_arn),
         run=run,
     )
-
-    async def main() -> Any:
-        with state.hooks.around_invocation() if state.hooks is not None else nullcontext():
-            return await handler(event_input, root)
-
     context = contextvars.copy_context()
     context.run(BELONGS.set, run)
     context.run(OWNER.set, root)
-    coroutine = main()
+    coroutine = _main(state, handler, event_input, root)
     root.own_scope = run.scopes.own(coroutine, root, root.scope)
     task = loop.sdk_task(coroutine, hash_value=0, context=context, name="durable handler")
     run.main = task
@@ -89,14 +97,16 @@ def _run(state: ExecutionState, handler: Handler, event_input: Any, lambda_conte
     try:
         loop.run_forever()
         if not run.suspended:
-            loop.run_until_complete(run.leftovers())
-    except BaseException:
-        run.interrupt()
+            loop.run_until_complete(_ended(run))
+    except BaseException as error:
+        run.end_with(error)
         raise
     finally:
         loop.attach(None)
         run.scopes.forget_last()
         run.close()
+        if run.suspended:
+            run.forget()
     if run.failure is not None:
         raise run.failure
     if run.suspended:

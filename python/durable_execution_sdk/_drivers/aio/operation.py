@@ -6,10 +6,21 @@ import contextvars
 from typing import Any, Protocol
 
 from durable_execution_sdk._drivers.aio.promise import DurablePromise
+from durable_execution_sdk._model.errors import ValidationError
 from durable_execution_sdk._model.updates import OperationIdentifier
 
 OWNER: contextvars.ContextVar[Any] = contextvars.ContextVar("durable_execution_sdk_owner", default=None)
 """The durable context whose code registered a callback; asked only where no task is running."""
+
+
+class Ended:
+    """Stands in for what a parked handler's run and contexts had, so that they keep nothing alive."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise ValidationError("The invocation has ended; nothing durable happens in its contexts any more")
+
+
+ENDED: Any = Ended()
 
 
 class Operation(Protocol):

@@ -13,6 +13,7 @@ import contextvars
 import ctypes
 import gc
 import inspect
+import os
 import sys
 import types
 from collections import deque
@@ -33,6 +34,7 @@ _BUILTIN_ITERATORS: tuple[type, ...] = (
     enumerate,
     zip,
 )
+_OWN_CODE = os.path.dirname(os.path.dirname(__file__))
 _SUSPENDED = (types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType)
 
 
@@ -41,8 +43,11 @@ def park(
     tasks: Iterable[internals.AnyTask],
     belongs: contextvars.ContextVar[object],
     owner: object,
-) -> None:
+) -> list[object]:
     """Stop the tasks for good where they are.
+
+    Returns:
+        What is kept of them: their coroutines, and the async generators.
 
     Args:
         loop: Their loop; it is running, and none of the tasks is.
@@ -61,6 +66,9 @@ def park(
             wakeup = internals.wakeup_of(task, waiter)
             if wakeup is not None:
                 waiter.remove_done_callback(wakeup)
+            children = internals.children_of_gather(waiter)
+            if children is not None:
+                children.clear()  # the coroutine keeps the future that it waits for, and need not keep the tasks
         internals.forget_task(task)
         held.append(task.get_coro())
     for generator in internals.live_async_generators(loop):
@@ -75,6 +83,28 @@ def park(
             frame = internals.frame_of(link)
             if frame is not None:
                 release_frame(link, frame)
+    return held
+
+
+def release_closures(parked: Iterable[object]) -> None:
+    """Let go of what the SDK's own frames in parked coroutines share with each other.
+
+    For when all threads of the invocation are joined: nothing of it runs any more that could look there.
+    """
+    for coroutine in parked:
+        for link in internals.chain_of(coroutine):
+            frame = internals.frame_of(link)
+            if frame is None or not frame.f_code.co_filename.startswith(_OWN_CODE):
+                continue
+            values = frame.f_locals
+            for name in (*frame.f_code.co_cellvars, *frame.f_code.co_freevars):
+                value = values.get(name)
+                if isinstance(value, _SUSPENDED) or _holds_suspended(value):
+                    leak(value)
+                if value is not None:
+                    values[name] = None
+            if sys.version_info < (3, 13):
+                ctypes.pythonapi.PyFrame_LocalsToFast(ctypes.py_object(frame), ctypes.c_int(0))
 
 
 def leak(thing: object) -> None:

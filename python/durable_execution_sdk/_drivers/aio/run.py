@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -65,6 +66,8 @@ class Run:
         self.surveyor = Surveyor(loop, lambda future: isinstance(future, DurablePromise))
         self.sender = Sender(state.commit, self._news_elsewhere, self._idle_elsewhere, self._must_pause)
         self.workers = Workers(loop, self.surveyor.own)
+        self._held: list[object] = []
+        self.contexts: weakref.WeakSet[Any] = weakref.WeakSet()
         self.tasks: set[internals.AnyTask] = set()
         self.bodies: set[internals.AnyTask] = set()
         self.main: internals.AnyTask | None = None
@@ -265,8 +268,7 @@ class Run:
             context=context,
             name=f"durable {op.identity.sub_type} {op.identity.name or op.identity.operation_id[:12]}",
         )
-        group = self.tasks if user else self.bodies
-        group.add(task)
+        (group := self.tasks if user else self.bodies).add(task)
         task.add_done_callback(group.discard)
         return task
 
@@ -381,9 +383,9 @@ class Run:
             _logger.debug("news from the service came after the loop was closed")
 
     def _idle(self, error: BaseException | None) -> None:
-        self.sender.went_idle()
         if self.over:
             return
+        self.sender.went_idle()
         if self.state.commit.revoked:
             self._park()
         elif error is not None:
@@ -421,7 +423,7 @@ class Run:
             self._stop()
 
     def end_with(self, error: BaseException) -> None:
-        """The invocation ends with an error of the SDK's; user code stays where it is."""
+        """The invocation ends with an error of the SDK's, or Ctrl-C; user code stays where it is."""
         if not self.over:
             self.failure = error
             self._park()
@@ -450,7 +452,9 @@ class Run:
         for meeting in list(self.meetings):
             meeting.settle(None, SuspendExecution("The handler waits for the service"))
         self.meetings.clear()
-        parking.park(self.loop, [task for task in self.tasks if not task.done()], BELONGS, self)
+        tasks = self.tasks if self.state.out_of_time else self.tasks | self.bodies  # bodies: cancelled then
+        unfinished = [task for task in tasks if not task.done()]
+        self._held = parking.park(self.loop, unfinished, BELONGS, self)
         self.tasks.clear()
         if self.loop.is_running():  # after Ctrl-C it is not, and would stop in the middle of the next invocation
             self.loop.stop()
@@ -478,22 +482,19 @@ class Run:
         self._announced.clear()
         self._unacknowledged.clear()
 
-    async def leftovers(self) -> None:
-        """Wait for cancelled tasks to take notice."""
-        while True:
-            left = [task for task in (*self.tasks, *self.bodies) if not task.done()]
-            if not left:
-                return
-            await asyncio.wait(left)
-
-    def interrupt(self) -> None:
-        """Something ends the process's work (Ctrl-C): everything stays where it is."""
-        if not self.over:
-            self._park()
-
     def close(self) -> None:
         """Join the threads that were started for this invocation."""
         self.sender.close()
         if isinstance(self.failure, SuspendExecution) and self.sender.interrupted is not None:
             self.failure = self.sender.interrupted  # whoever wanted to send heard first that nothing is sent any more
         self.workers.close(abandon=self.state.out_of_time)
+
+    def forget(self) -> None:
+        """The handler is parked and its threads are joined: what is kept of it keeps nothing else alive."""
+        if not self.state.out_of_time:  # else a body that was abandoned may run on
+            parking.release_closures(self._held)
+        for context in list(self.contexts):
+            context.end()
+        kept = {"loop": self.loop, "over": True, "suspended": self.suspended, "failure": self.failure}
+        vars(self).clear()
+        vars(self).update(kept)
