@@ -19,7 +19,7 @@ from typing import TypeAlias
 from durable_execution_sdk.replay.comparing import Shape
 from durable_execution_sdk.replay.trees import Node
 
-WINDOW = 150
+WINDOW = 120
 """Most operations of each side that are compared."""
 
 _OTHER_NAME = 1.1  # more than taking one of them out or putting it in, less than both
@@ -102,20 +102,21 @@ def _shuffled(before: Sequence[Node], now: Sequence[Node], signatures: dict[int,
 
 
 class _Flat:
-    """A forest in the order in which a node comes after what is in it."""
+    """The beginning of a tree, in the order in which a node comes after what is in it."""
 
-    def __init__(self, forest: Sequence[Node]) -> None:
+    def __init__(self, top: Node) -> None:
         self.nodes: list[Node] = []
         self.leftmost: list[int] = []
-        for tree in forest:
-            if len(self.nodes) + sum(1 for _ in tree.walk()) > WINDOW and self.nodes:
-                break
-            self._add(tree)
+        self._left = WINDOW
+        self._add(top)
         self.keyroots = sorted({leaf: index for index, leaf in enumerate(self.leftmost)}.values())
 
     def _add(self, tree: Node) -> int:
+        self._left -= 1
         first = -1
         for child in tree.children:
+            if self._left <= 0:
+                break  # what comes later in the handler explains less
             leaf = self._add(child)
             first = leaf if first < 0 else first
         self.nodes.append(tree)
@@ -135,7 +136,7 @@ def _change_cost(old: Shape, new: Shape) -> float:
 def _paired(before: Sequence[Node], now: Sequence[Node]) -> Pairing:
     """Zhang and Shasha's tree edit distance over forests, and the pairing behind it."""
     top = Shape("", "", "")
-    a, b = _Flat([Node(top, None, children=list(before))]), _Flat([Node(top, None, children=list(now))])
+    a, b = _Flat(Node(top, None, children=list(before))), _Flat(Node(top, None, children=list(now)))
     old_labels, new_labels = [node.label for node in a.nodes], [node.label for node in b.nodes]
     distance = [[0.0] * len(b.nodes) for _ in a.nodes]
 

@@ -11,6 +11,7 @@ the tree of what is recorded.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -49,6 +50,44 @@ class _Scope:
     next: int = 0
     asked: int = 0
     ended: bool = False
+    _places: dict[Shape, deque[int]] | None = None
+    _operations: list[Node] | None = None
+
+    def take(self, label: Shape) -> Node | None:
+        """The next recorded operation of this shape; else one that was passed over."""
+        if self.twin is None:
+            return None
+        children = self.twin.children
+        if self._places is None:
+            self._places = {}
+            for index, child in enumerate(children):
+                self._places.setdefault(child.label, deque()).append(index)
+        places = self._places.get(label) or deque()
+        passed_over: deque[int] = deque()
+        while places and (places[0] < self.next or children[places[0]].used):
+            index = places.popleft()
+            if not children[index].used:
+                passed_over.append(index)
+        chosen = places.popleft() if places else passed_over.popleft() if passed_over else None
+        places.extendleft(reversed(passed_over))
+        if chosen is None:
+            return None
+        children[chosen].used = True
+        self.next = max(self.next, chosen + 1)
+        return children[chosen]
+
+    def has_nothing_left(self) -> bool:
+        """Whether as much has been asked for as is recorded."""
+        if self.twin is None:
+            return False
+        if self._operations is None:
+            self._operations = [child for child in self.twin.children if child.is_operation]
+        return self.asked > len(self._operations) or all(child.used for child in self._operations)
+
+    def following(self) -> Node | None:
+        """The recorded operation that stands next, if it has not been asked for."""
+        children = [] if self.twin is None else self.twin.children
+        return next((children[i] for i in range(self.next, len(children)) if not children[i].used), None)
 
 
 @dataclass(slots=True)
@@ -93,9 +132,9 @@ class _Guide(Watch):
         self._nodes: dict[str, Node] = {}
         self._answered: set[str] = set()
         self._batches: dict[str, Record] = {}
-        self._by_label: dict[Shape, list[Node]] = {}
+        self._by_label: dict[Shape, deque[Node]] = {}
         for node in tree.root.walk():
-            self._by_label.setdefault(node.label, []).append(node)
+            self._by_label.setdefault(node.label, deque()).append(node)
         self._left = 2 * len(history.operations) + _MORE_THAN_RECORDED
         self._lock = threading.Lock()
 
@@ -143,7 +182,7 @@ class _Guide(Watch):
                 twin = self._tree.open_task(around.twin, around.twin.operation_id, qualname, ordinal)
                 for child in twin.children:
                     for inner in child.walk():
-                        self._by_label.setdefault(inner.label, []).append(inner)
+                        self._by_label.setdefault(inner.label, deque()).append(inner)
             self._open(node, twin, is_open=around.is_open)
 
     def scope_ended(self, identity: OperationIdentifier, error: Exception | None, replayed: bool) -> None:
@@ -188,7 +227,7 @@ class _Guide(Watch):
     def _answer(self, node: Node, identity: OperationIdentifier) -> Record:
         scope, _ = self._expected[identity.operation_id]
         twin, likeness = self._match(scope, node)
-        if twin is None and likeness is None and scope.is_open and self._nothing_left(scope):
+        if twin is None and likeness is None and scope.is_open and scope.has_nothing_left():
             node.weight = _BEYOND_THE_END
             if node not in self.frontier:
                 self.frontier.append(node)
@@ -213,30 +252,20 @@ class _Guide(Watch):
             if same is not None and same.label == label and not same.used:
                 same.used = True
                 return same, None
-        for index in (*range(scope.next, len(children)), *range(min(scope.next, len(children)))):
-            child = children[index]
-            if child.label == label and not child.used:
-                child.used = True
-                scope.next = max(scope.next, index + 1)
-                return child, None
-        if scope.is_open and self._nothing_left(scope):
+        twin = scope.take(label)
+        if twin is not None:
+            return twin, None
+        if scope.is_open and scope.has_nothing_left():
             return None, None
-        same_shape = self._by_label.get(label, [])
-        elsewhere = next((other for other in same_shape if not other.used), None)
-        if elsewhere is not None:
-            return None, elsewhere
+        same_shape = self._by_label.get(label)
         if same_shape:
-            return None, same_shape[-1]
-        here = next((child for child in children[scope.next :] if not child.used), None)
+            while len(same_shape) > 1 and same_shape[0].used:
+                same_shape.popleft()
+            return None, same_shape[0]
+        here = scope.following()
         if here is not None and here.shape.kind == node.shape.kind:
             return None, here
         return None, None
-
-    def _nothing_left(self, scope: _Scope) -> bool:
-        if scope.twin is None:
-            return False
-        recorded = [child for child in scope.twin.children if child.is_operation]
-        return scope.asked > len(recorded) or all(child.used for child in recorded)
 
     # --- what differences say little ---
 
