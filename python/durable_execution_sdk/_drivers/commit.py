@@ -168,11 +168,6 @@ class GroupCommit:
         while self._end is None and self._journal.settled < ticket:
             self._turn(ticket)
 
-    def send_through(self, ticket: int) -> None:
-        """Have everything acknowledged up to a ticket, and leave what is queued later; nothing if sending has ended."""
-        while self._end is None and self._journal.settled < ticket:
-            self._turn(ticket)
-
     def drain(self) -> None:
         """Have everything acknowledged that is queued now; nothing if sending has ended."""
         while self._end is None and (self._journal.queued or self._sending):

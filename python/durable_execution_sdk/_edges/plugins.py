@@ -8,7 +8,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from durable_execution_sdk._core import Record, Scope
 from durable_execution_sdk._drivers.hooks import InvocationFacts
@@ -31,7 +31,9 @@ from durable_execution_sdk._model.plugin import (
     UserFunctionStartInfo,
 )
 from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate
-from durable_execution_sdk._operations.batch import BatchOperation
+
+if TYPE_CHECKING:
+    from durable_execution_sdk._operations.batch import BatchOperation
 
 _logger = logging.getLogger("durable_execution_sdk")
 

@@ -23,7 +23,7 @@ from durable_execution_sdk.engine.errors import (
     ExecutionStopped,
     ExecutionTimedOut,
 )
-from durable_execution_sdk.engine.export import write_history
+from durable_execution_sdk.engine.export import history_text, write_history
 from durable_execution_sdk.engine.functions import FunctionNotFound, Functions, Handler, function_of, is_durable
 from durable_execution_sdk.engine.invoking import InlineInvoker, Invoker, ProcessInvoker
 from durable_execution_sdk.engine.locks import DriverLocks
@@ -327,6 +327,17 @@ class Engine:
         record = self._service.find(execution)
         with self._store.read() as transaction:
             write_history(Path(path), record, transaction, payloads=payloads)
+
+    def history_text(self, execution: str, *, payloads: bool = True) -> str:
+        """What `export_history` would write, as text: nothing of it touches a disk.
+
+        Args:
+            execution: Its ARN, id or name.
+            payloads: Whether inputs, results and error texts are in it, as they are, or left out.
+        """
+        record = self._service.find(execution)
+        with self._store.read() as transaction:
+            return history_text(record, transaction, payloads=payloads)
 
     # --- acting from outside --------------------------------------------------------------------------------------
 

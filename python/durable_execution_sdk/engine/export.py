@@ -59,6 +59,11 @@ def write_history(path: Path, execution: ExecutionRecord, transaction: Transacti
             file.write(piece)
 
 
+def history_text(execution: ExecutionRecord, transaction: Transaction, *, payloads: bool) -> str:
+    """What `write_history` would write."""
+    return "".join(_pieces(execution, transaction, payloads))
+
+
 @contextmanager
 def private_file(path: Path) -> Iterator[IO[str]]:
     """An ASCII file that only its owner can read, in place of what was there; or nothing, if the block raises."""

@@ -29,7 +29,7 @@ from durable_execution_sdk._model.signals import SuspendExecution
 from durable_execution_sdk.replay.comparing import shape_of
 from durable_execution_sdk.replay.events import LEFT_OUT
 from durable_execution_sdk.replay.histories import History
-from durable_execution_sdk.replay.offline import observe
+from durable_execution_sdk.replay.offline import calling_line, observe
 
 Handler = Callable[..., Any]
 
@@ -209,23 +209,13 @@ def _stand_in(reads: _Reads, what: str, why: str) -> Any:
 
 
 def _look(reads: _Reads, what: str, why: str = "") -> NoReturn:
-    seen = (what, _user_line())
+    seen = (what, calling_line())
     reads.looked.append(seen)
     raise AbsentRead(
         f"A check of recorded histories ends here: the code looks at {what}.",
         AbsentText(partial(_stand_in, reads, what, why)),
         lambda: reads.looked.remove(seen),
     )
-
-
-def _user_line() -> str | None:
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        name = frame.f_code.co_filename
-        if not name.startswith((_PACKAGE, "<frozen")) and "/json/" not in name:
-            return f"{name}:{frame.f_lineno}"
-        frame = frame.f_back
-    return None
 
 
 def _asked_by_the_sdk() -> bool:

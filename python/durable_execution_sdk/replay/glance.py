@@ -9,23 +9,19 @@ that is not that plain is left to the close look.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-from durable_execution_sdk._core import MISS, Record, Scope, operation_id
+from durable_execution_sdk._core import MISS, Scope, operation_id
 from durable_execution_sdk._drivers.hooks import InvocationFacts, Lane
 from durable_execution_sdk._drivers.invocation import DurableFunction
 from durable_execution_sdk._model.completion import CompletionReason
-from durable_execution_sdk._model.enums import OperationType
-from durable_execution_sdk._model.signals import Withheld
-from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate
+from durable_execution_sdk._model.updates import OperationIdentifier
 from durable_execution_sdk._operations.batch import BatchOperation
 from durable_execution_sdk.replay.comparing import batch_end
 from durable_execution_sdk.replay.histories import History
-from durable_execution_sdk.replay.offline import Nowhere, event_of, offline
+from durable_execution_sdk.replay.offline import Nowhere, Watch, event_of, offline
 
-_NOTHING: Final = nullcontext()
 _ENDED: Final = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "CANCELLED", "STOPPED"})
 
 
@@ -99,7 +95,7 @@ class _Lane:
         self.replay_invoke = noting(scope.replay_invoke)
 
 
-class GlanceHooks:
+class GlanceHooks(Watch):
     """Hooks that count what is asked for, and let nothing begin."""
 
     def __init__(self, records: Sequence[Mapping[str, Any]]) -> None:
@@ -132,16 +128,6 @@ class GlanceHooks:
         """The scope's own, counted."""
         return _Lane(scope, self.asked.append)
 
-    def invocation_started(self) -> None:
-        """Nothing to note."""
-
-    def invocation_ended(self, output: Mapping[str, Any] | None, error: BaseException | None) -> None:
-        """Nothing to note."""
-
-    def around_invocation(self) -> AbstractContextManager[None]:
-        """Nothing is around it."""
-        return _NOTHING
-
     def operation_attempted(self, identity: OperationIdentifier, is_virtual: bool) -> None:
         """Compare it with what is recorded there, once."""
         here = identity.operation_id
@@ -170,48 +156,9 @@ class GlanceHooks:
         if end is not None and whole and batch.total != end.started_total:
             self.differs = True
 
-    def task_scope_opened(self, prefix: str, creator: str | None, qualname: str, ordinal: int) -> None:
-        """Nothing to note."""
-
-    def operation_met(self, record: Record) -> None:
-        """It was attempted before."""
-
-    def operation_starting(self, update: OperationUpdate) -> None:
-        """Nothing may start."""
-        self._withhold()
-
-    def operation_ended(self, operation_id: str) -> None:
-        """Nothing to note."""
-
-    def scope_ended(self, identity: OperationIdentifier, error: Exception | None, replayed: bool) -> None:
-        """Nothing to note."""
-
-    def around_body(
-        self, identity: OperationIdentifier, attempt: int | None, reconstruct: bool
-    ) -> AbstractContextManager[None]:
-        """Contexts are entered, bodies of operations are not."""
-        if identity.operation_type is not OperationType.CONTEXT:
-            self._withhold()
-        return _NOTHING
-
-    def records_changed(self, operation_ids: Sequence[str]) -> None:
-        """Nothing to note."""
-
-    def trace_header(self, identity: OperationIdentifier, function_name: str) -> str | None:
-        """None: nothing is invoked."""
-        return None
-
-    def log_fields(self) -> Mapping[str, object]:
-        """None: nothing is logged."""
-        return {}
-
-    def branch_context(self) -> AbstractContextManager[None]:
-        """Nothing is around a branch."""
-        return _NOTHING
-
-    def _withhold(self) -> NoReturn:
+    def stop_at(self, operation_id: str) -> NoReturn:
         self.withheld = True
-        raise Withheld("the history ends here")
+        super().stop_at(operation_id)
 
 
 __all__ = ["Clean", "GlanceHooks", "glance"]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from durable_execution_sdk.engine import Engine, HistoryFileError
@@ -112,9 +111,6 @@ def history_of(name: str, found: Mapping[str, Any]) -> History:
 
 def read_store(store: Path) -> Iterator[History]:
     """The executions of an engine's store, the oldest first."""
-    with TemporaryDirectory() as folder, Engine(store) as engine:
-        file = Path(folder) / "history.json"
+    with Engine(store) as engine:
         for summary in engine.list(newest_first=False, limit=1_000_000):
-            engine.export_history(summary.arn, file)
-            found = parse(summary.name, file.read_bytes())
-            yield replace(found, name=summary.name)
+            yield parse(summary.name, engine.history_text(summary.arn).encode("ascii"))

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from durable_execution_sdk import _core
@@ -93,16 +92,14 @@ class Recording:
 
 def record_store(store: Path, execution: str | None = None, *, payloads: bool = True) -> Iterator[Recording]:
     """One execution of an engine's store, by name, id or ARN; without one all of them, the oldest first."""
-    with TemporaryDirectory() as folder, Engine(store) as engine:
-        file = Path(folder) / "history.json"
+    with Engine(store) as engine:
         chosen = (
             [execution]
             if execution is not None
             else [summary.arn for summary in engine.list(newest_first=False, limit=1_000_000)]
         )
         for one in chosen:
-            engine.export_history(one, file, payloads=payloads)
-            yield Recording.from_dict(json.loads(file.read_bytes()))
+            yield Recording.from_dict(json.loads(engine.history_text(one, payloads=payloads)))
 
 
 def record_aws(source: RecordedExecutions, arn: str, *, payloads: bool = True) -> Recording:

@@ -17,7 +17,7 @@ import os
 import sys
 import types
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from durable_execution_sdk._drivers.aio import internals
 
@@ -96,15 +96,23 @@ def release_closures(parked: Iterable[object]) -> None:
             frame = internals.frame_of(link)
             if frame is None or not frame.f_code.co_filename.startswith(_OWN_CODE):
                 continue
-            values = frame.f_locals
-            for name in (*frame.f_code.co_cellvars, *frame.f_code.co_freevars):
-                value = values.get(name)
-                if isinstance(value, _SUSPENDED) or _holds_suspended(value):
-                    leak(value)
-                if value is not None:
-                    values[name] = None
-            if sys.version_info < (3, 13):
-                ctypes.pythonapi.PyFrame_LocalsToFast(ctypes.py_object(frame), ctypes.c_int(0))
+            _release(frame, (*frame.f_code.co_cellvars, *frame.f_code.co_freevars))
+
+
+def _release(
+    frame: types.FrameType, names: Iterable[str], is_needed: Callable[[str, object], bool] = lambda name, value: False
+) -> None:
+    """Set these variables of a suspended frame to None, except those that somebody else needs."""
+    values = frame.f_locals
+    for name in names:
+        value = values.get(name)
+        if isinstance(value, _SUSPENDED) or _holds_suspended(value):
+            leak(value)  # dropping its last reference would unwind it
+        if value is not None and not is_needed(name, value):
+            values[name] = None
+        del value
+    if sys.version_info < (3, 13):
+        ctypes.pythonapi.PyFrame_LocalsToFast(ctypes.py_object(frame), ctypes.c_int(0))
 
 
 def leak(thing: object) -> None:
@@ -121,20 +129,7 @@ def release_frame(suspended: object, frame: types.FrameType) -> None:
     """
     code = frame.f_code
     names = (*code.co_varnames, *(name for name in code.co_cellvars if name not in code.co_varnames))
-    values = frame.f_locals
-    for name in names:
-        if name not in values:
-            continue
-        value = values[name]
-        if isinstance(value, _SUSPENDED) or _holds_suspended(value):
-            leak(value)
-        if name in code.co_cellvars and _cell_is_shared(suspended, value):
-            continue
-        if value is not None:
-            values[name] = None
-        del value
-    if sys.version_info < (3, 13):
-        ctypes.pythonapi.PyFrame_LocalsToFast(ctypes.py_object(frame), ctypes.c_int(0))
+    _release(frame, names, lambda name, value: name in code.co_cellvars and _cell_is_shared(suspended, value))
     _exhaust_iterators(suspended)
 
 

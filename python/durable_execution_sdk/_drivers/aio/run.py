@@ -268,7 +268,8 @@ class Run:
             context=context,
             name=f"durable {op.identity.sub_type} {op.identity.name or op.identity.operation_id[:12]}",
         )
-        (group := self.tasks if user else self.bodies).add(task)
+        group = self.tasks if user else self.bodies
+        group.add(task)
         task.add_done_callback(group.discard)
         return task
 
@@ -495,6 +496,4 @@ class Run:
             parking.release_closures(self._held)
         for context in list(self.contexts):
             context.end()
-        kept = {"loop": self.loop, "over": True, "suspended": self.suspended, "failure": self.failure}
-        vars(self).clear()
-        vars(self).update(kept)
+        self.__dict__ = {"loop": self.loop, "over": True, "suspended": self.suspended, "failure": self.failure}

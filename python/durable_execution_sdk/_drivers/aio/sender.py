@@ -101,7 +101,7 @@ class Sender:
             try:
                 if self._pause():
                     time.sleep(max(0.0, self._answered + BETWEEN_REQUESTS_SECONDS - time.monotonic()))
-                self._commit.send_through(self._to_send)
+                self._commit.flush(self._to_send)
                 self._answered = time.monotonic()
             except BaseException as error:
                 self.interrupted = error
