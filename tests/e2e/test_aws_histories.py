@@ -325,3 +325,31 @@ def test_a_recorded_file_says_the_same(aws: RecordedLoopback, tmp_path: Path) ->
 def test_nothing_to_check_on_aws(aws: RecordedLoopback) -> None:
     assert durable(aws, "replay", f"{LOCAL}:order", "--function", "order", "--named", "nobody").exit_code == 3
     assert durable(aws, "replay", f"{LOCAL}:order", "--function", "nobody").exit_code == 3
+
+
+# --- measuring ---
+
+
+def test_histories_from_aws_are_measured(aws: RecordedLoopback) -> None:
+    words = ("--function", "order", "--status", "succeeded", "--rounds", 2, "--warm-up", 0)
+    done = durable(aws, "bench", f"{LOCAL}:order", *words, "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["figures"]["operations"] == 9
+    assert durable(aws, "bench", f"{LOCAL}:order", *words, "--limit", 1, "--json").exit_code == 0
+
+
+def test_nothing_to_measure_on_aws(aws: RecordedLoopback, engine: Engine) -> None:
+    """As `durable replay` has it, or for a reason of its own."""
+    one = ("--execution", arn_of(engine, "one"))
+    for words, code, says in (
+        ((f"{LOCAL}:order", "--function", "order", "--named", "nobody"), 3, "nothing to replay"),
+        ((f"{LOCAL}:order", "--function", "nobody"), 3, "Function not found"),
+        ((f"{LOCAL}:order", "--named", "one"), 2, "--function"),
+        (("--function", "order"), 2, "name MODULE:HANDLER"),
+        ((f"{LOCAL}:changed", *one), 2, "does not replay one"),
+    ):
+        done = durable(aws, "bench", *words)
+        assert (done.exit_code, says in done.output) == (code, True), done.output
+    aws.truncate_above = 20
+    done = durable(aws, "bench", f"{LOCAL}:looking", *one)
+    assert (done.exit_code, "Payloads of it are truncated" in done.output) == (2, True), done.output

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import click
 from durable_execution_sdk import __version__
 from durable_execution_sdk.cli import tables
 from durable_execution_sdk.cli.bench import bench
+from durable_execution_sdk.cli.handlers import make_importable
 from durable_execution_sdk.cli.problems import INTERRUPTED, USAGE, Problem, explained
 from durable_execution_sdk.cli.progress import Reporter, reporting
 from durable_execution_sdk.cli.record import record
@@ -81,7 +81,7 @@ def run(
     and the same name with other input is an error.
     """
     input_json = _read_input(given)
-    _make_importable()
+    make_importable()
 
     def begin(engine: Engine) -> ExecutionSummary:
         return engine.create(handler, name=name, input_json=input_json)
@@ -105,7 +105,7 @@ def resume(
 ) -> None:
     """Run an unfinished execution on, by name, id or ARN; MODULE:HANDLER is needed only if it has moved."""
     require_store(store)
-    _make_importable()
+    make_importable()
     _drive(lambda engine: engine.describe(execution), store, time_scale, isolation, as_json=as_json, handler=handler)
 
 
@@ -270,10 +270,3 @@ def _text(given: str) -> str:
         return sys.stdin.read() if given == "@-" else Path(given[1:]).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise Problem(f"cannot read {given[1:]}: {error}", USAGE) from None
-
-
-def _make_importable() -> None:
-    """Handlers are looked for in the current folder too, as `python -m` does."""
-    here = os.getcwd()
-    if here not in sys.path:
-        sys.path.insert(0, here)

@@ -13,29 +13,31 @@ from statistics import fmean
 from typing import Any, cast
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from durable_execution_sdk._drivers.bodies import is_async as is_async_body
 from durable_execution_sdk.cli import tables
-from durable_execution_sdk.cli.problems import INTERRUPTED, NOT_FOUND, USAGE, Problem, explained
-from durable_execution_sdk.engine.functions import is_durable, load
-from durable_execution_sdk.replay import History, read, read_store
+from durable_execution_sdk.cli.handlers import load_durable
+from durable_execution_sdk.cli.histories import history_choice, history_options, require_paths
+from durable_execution_sdk.cli.problems import NOT_FOUND, USAGE, Problem, explained
+from durable_execution_sdk.replay import History
 from durable_execution_sdk.replay.benching import Timing, grown_bytes, operations_in, rounds_of, timing_of
 from durable_execution_sdk.replay.bodies import built_in
 from durable_execution_sdk.replay.official import OfficialSide
 from durable_execution_sdk.replay.offline import event_of
+from durable_execution_sdk.replay.portions import load
 from durable_execution_sdk.replay.synthetic import SHAPES, Shape, synthetic_history
 
 SLOWER = 1
 _FORMAT = "durable-bench-1"
+_OF_MADE_UP = frozenset({"shape", "operations", "count", "result_bytes"})
 
 
 @click.command()
 @click.argument("handler", metavar="[MODULE:HANDLER]", required=False)
-@click.argument("paths", nargs=-1, metavar="[HISTORY|FOLDER]...", type=click.Path(path_type=Path))
-@click.option("--store", type=click.Path(path_type=Path, dir_okay=False), default=None, help="Replay this store's.")
 @click.option("--shape", type=click.Choice(SHAPES), default="steps", show_default=True, help="Of made-up histories.")
 @click.option("--operations", type=click.IntRange(min=1), default=1_000, show_default=True, help="In each of them.")
 @click.option("--count", type=click.IntRange(min=1), default=1, show_default=True, help="How many of them.")
@@ -51,10 +53,9 @@ _FORMAT = "durable-bench-1"
 @click.option("--official", is_flag=True, help="Compare with the official SDK, if this Python has it.")
 @click.option("--official-python", metavar="PATH", default=None, help="Compare; this is a Python that has it.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON to standard output, and no progress.")
+@history_options
 def bench(
     handler: str | None,
-    paths: tuple[Path, ...],
-    store: Path | None,
     shape: str,
     operations: int,
     count: int,
@@ -68,37 +69,35 @@ def bench(
     official: bool,
     official_python: str | None,
     as_json: bool,
+    **recorded: Any,
 ) -> None:
     """Measure how fast a handler replays histories, offline: no step runs, nothing is sent.
 
-    With recorded histories (files of `durable record`, folders, .jsonl, a store) they are replayed by MODULE:HANDLER.
-    Without any, histories are made up; without a handler, a built-in one replays them. Exit code 1: slower than the
-    baseline by more than --fail-over.
+    With recorded histories (files of `durable record`, folders, .jsonl, a store, executions on AWS) they are replayed
+    by MODULE:HANDLER. Without any, histories are made up; without a handler, a built-in one replays them. Exit code 1:
+    slower than the baseline by more than --fail-over.
     """
     if fail_over is not None and baseline is None:
         raise Problem("--fail-over needs a --baseline to compare with", USAGE)
-    if handler is None and store is not None:
+    choice = history_choice(**recorded)
+    if handler is None and choice:
         raise Problem("recorded histories need the handler that replays them: name MODULE:HANDLER", USAGE)
-    for path in [*paths, *([store] if store else []), *([baseline] if baseline else [])]:
-        if not path.exists():
-            raise Problem(f"there is no {path}", NOT_FOUND)
+    _refuse_what_counts_for_nothing(is_recorded=bool(choice), is_own=handler is not None)
+    if baseline is not None:
+        require_paths(baseline)
     before = None if baseline is None else _baseline(baseline)
     with explained(), redirect_stdout(sys.stderr):  # standard output is left to the figures
-        body = built_in(cast(Shape, shape), is_async=is_async) if handler is None else _body(handler)
-        if paths or store is not None:
-            histories = [history for path in paths for history in read(path)]
-            histories += list(read_store(store)) if store is not None else []
+        body = built_in(cast(Shape, shape), is_async=is_async) if handler is None else load_durable(handler).handler
+        if choice:
+            histories = list(load(choice.items()))
             if not histories:
                 raise Problem("nothing to replay: there is no history in what was named", NOT_FOUND)
         else:
             made = range(1, count + 1)
             histories = [synthetic_history(cast(Shape, shape), operations, result_bytes, number) for number in made]
         python = official_python or (sys.executable if official else None)
-        try:
-            with _official(python, body, histories, handler or shape) as theirs:
-                found, took = _measured(body, histories, rounds, warm_up, theirs, quiet=as_json)
-        except KeyboardInterrupt:
-            raise SystemExit(INTERRUPTED) from None
+        with _official(python, body, histories, handler or shape) as theirs:
+            found, took = _measured(body, histories, rounds, warm_up, theirs, quiet=as_json)
         if save is not None:
             save.write_text(json.dumps({"format": _FORMAT, "figures": found.to_dict()}, indent=1) + "\n")
     slower = None if before is None else (found.us_per_operation / before["us_per_operation"] - 1) * 100
@@ -115,6 +114,19 @@ def bench(
     if slower is not None and fail_over is not None and slower > fail_over:
         click.echo(f"durable: {slower:.1f} % slower than the baseline, more than {fail_over:g} %", err=True)
         raise SystemExit(SLOWER)
+
+
+def _refuse_what_counts_for_nothing(*, is_recorded: bool, is_own: bool) -> None:
+    """Options of what is not made up would change nothing, and whoever gave one expects that it does."""
+    context = click.get_current_context()
+    given = [parameter for parameter in context.command.params if parameter.name in {*_OF_MADE_UP, "is_async"}]
+    for parameter in given:
+        if context.get_parameter_source(parameter.name or "") is not ParameterSource.COMMANDLINE:
+            continue
+        if is_recorded and parameter.name in _OF_MADE_UP:
+            raise Problem(f"{parameter.opts[0]} is for made-up histories: leave it out, or the recorded ones", USAGE)
+        if is_own and parameter.name == "is_async":
+            raise Problem("--async chooses the built-in handler: leave it out, or MODULE:HANDLER", USAGE)
 
 
 def _official(
@@ -213,14 +225,3 @@ def _baseline(path: Path) -> Mapping[str, Any]:
     if figures["us_per_operation"] <= 0:
         raise wrong
     return figures
-
-
-def _body(target: str) -> Callable[[Any, Any], Any]:
-    here = os.getcwd()
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    handler: Any = load(target)
-    if not is_durable(handler):
-        raise Problem(f"{target} is no durable handler: decorate it with @durable_execution", USAGE)
-    body: Callable[[Any, Any], Any] = handler.__durable__.handler
-    return body

@@ -66,9 +66,11 @@ class Problem(click.ClickException):
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn the engine's errors into one line and an exit code."""
+    """Turn the engine's errors, and Ctrl-C, into one line and an exit code."""
     try:
         yield
+    except KeyboardInterrupt:
+        raise Problem("interrupted", INTERRUPTED) from None
     except EngineError as error:
         code = next((code for kind, code in _CODES if isinstance(error, kind)), USAGE)
         raise Problem(str(error), code) from error

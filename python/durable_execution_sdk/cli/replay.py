@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -17,12 +16,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from durable_execution_sdk.cli import tables
-from durable_execution_sdk.cli.problems import INTERRUPTED, NOT_FOUND, USAGE, Problem, explained
-from durable_execution_sdk.cli.sources import AwsChoice, aws_choice, aws_options
-from durable_execution_sdk.engine.functions import is_durable, load
-from durable_execution_sdk.replay import Report, history_from, read_store, summary
+from durable_execution_sdk.cli.handlers import load_durable
+from durable_execution_sdk.cli.histories import HistoryChoice, history_choice, history_options
+from durable_execution_sdk.cli.problems import NOT_FOUND, USAGE, Problem, explained
+from durable_execution_sdk.replay import Report, summary
 from durable_execution_sdk.replay.checking import FAILED as NOT_CHECKED
-from durable_execution_sdk.replay.portions import Item, bytes_in, items
 from durable_execution_sdk.replay.workers import check_many, default_jobs
 
 DIVERGENCE = 1
@@ -32,10 +30,6 @@ _SHOW_EVERY_SECONDS = 0.1
 
 @click.command()
 @click.argument("handler", metavar="MODULE:HANDLER")
-@click.argument("paths", nargs=-1, metavar="[HISTORY|FOLDER]...", type=click.Path(path_type=Path))
-@click.option(
-    "--store", type=click.Path(path_type=Path, dir_okay=False), default=None, help="Check the executions of this store."
-)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON to standard output, and no progress.")
 @click.option(
     "--junit", type=click.Path(path_type=Path, dir_okay=False), default=None, help="Write a JUnit XML report too."
@@ -44,36 +38,30 @@ _SHOW_EVERY_SECONDS = 0.1
 @click.option(
     "--payloads", is_flag=True, help="Show the recorded result of what diverged. It may be nobody's business."
 )
-@aws_options
+@history_options
 def replay(
     handler: str,
-    paths: tuple[Path, ...],
-    store: Path | None,
     as_json: bool,
     junit: Path | None,
     jobs: int | None,
     payloads: bool,
-    **aws: Any,
+    **histories: Any,
 ) -> None:
     """Check a handler against recorded histories, offline: no step runs, nothing is sent.
 
     A HISTORY is a file of `durable record`, or a .jsonl file with one history a line. Exit code 1: a history diverges,
     or cannot tell; 6: none does, but one is not checkable.
     """
-    choice = aws_choice(**aws)
-    if not paths and store is None and not choice:
+    choice = history_choice(**histories)
+    if not choice:
         what = (
             "name a history file, a folder, a store with --store, or executions on AWS with --function or --execution"
         )
         raise Problem(f"nothing to check: {what}", USAGE)
-    for path in [*paths, *([store] if store else [])]:
-        if not path.exists():
-            raise Problem(f"there is no {path}", NOT_FOUND)
-    with explained(), _workers_explained():
-        _load(handler)
-        with redirect_stdout(sys.stderr):  # standard output is left to the report
-            checked = check_many(handler, _items(paths, store, choice), jobs or default_jobs(), payloads=payloads)
-            reports = list(_shown(checked, paths if store is None and not choice else (), quiet=as_json))
+    with explained(), _workers_explained(), redirect_stdout(sys.stderr):  # standard output is left to the report
+        load_durable(handler)
+        checked = check_many(handler, choice.items(), jobs or default_jobs(), payloads=payloads)
+        reports = list(_shown(checked, choice, quiet=as_json))
     if not reports:
         raise Problem("nothing to check: there is no history in what was named", NOT_FOUND)
     if junit is not None:
@@ -122,25 +110,6 @@ def junit_xml(handler: str, reports: list[Report]) -> bytes:
     return text
 
 
-def _items(paths: tuple[Path, ...], store: Path | None, choice: AwsChoice) -> Iterator[Item]:
-    for path in paths:
-        yield from items(path)
-    if store is not None:
-        yield from read_store(store)
-    if choice:
-        yield from (history_from(recording) for recording in choice.recordings())
-
-
-def _load(target: str) -> object:
-    here = os.getcwd()
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    handler = load(target)
-    if not is_durable(handler):
-        raise Problem(f"{target} is no durable handler: decorate it with @durable_execution", USAGE)
-    return handler
-
-
 @contextmanager
 def _workers_explained() -> Iterator[None]:
     try:
@@ -148,11 +117,9 @@ def _workers_explained() -> Iterator[None]:
     except BrokenProcessPool:
         what = "a worker process ended by itself: memory ran out, or the handler ends its process. Try --jobs 1"
         raise Problem(what, USAGE) from None
-    except KeyboardInterrupt:
-        raise SystemExit(INTERRUPTED) from None
 
 
-def _shown(reports: Iterator[tuple[Report, int]], paths: Sequence[Path], *, quiet: bool) -> Iterator[Report]:
+def _shown(reports: Iterator[tuple[Report, int]], choice: HistoryChoice, *, quiet: bool) -> Iterator[Report]:
     """The reports, and how far they are on a terminal: in bytes of these files, since nobody has counted histories."""
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
@@ -160,9 +127,8 @@ def _shown(reports: Iterator[tuple[Report, int]], paths: Sequence[Path], *, quie
             yield report
         return
     columns = (TextColumn("replaying"), BarColumn(), TextColumn("{task.fields[histories]:,} histories"))
-    total_bytes = sum(map(bytes_in, paths)) or None
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
-        task = bar.add_task("replaying", total=total_bytes, histories=0)
+        task = bar.add_task("replaying", total=choice.size_bytes(), histories=0)
         shown, done = 0.0, 0
         for number, (report, size_bytes) in enumerate(reports, 1):
             done += size_bytes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -52,8 +53,13 @@ def load(target: str) -> Handler:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is None or not (module_name + ".").startswith(error.name + "."):
-            raise  # the module was found, something that it imports was not
-        raise FunctionNotFound(f"There is no module {module_name!r} on the path (from {target!r}).") from error
+            raise _import_failed(module_name, error) from error  # it was found, something that it imports was not
+        raise FunctionNotFound(
+            f"There is no module {module_name!r} on the path (from {target!r}). Name it as `import` does, and run "
+            "in its folder or install it."
+        ) from error
+    except (Exception, SystemExit) as error:  # a script that was not meant to be imported may end the process
+        raise _import_failed(module_name, error) from error
     for part in attribute.split("."):
         try:
             found = getattr(found, part)
@@ -63,6 +69,18 @@ def load(target: str) -> Handler:
         raise FunctionNotFound(f"{target!r} is no function but {type(found).__name__}.")
     handler: Handler = found
     return handler
+
+
+def _import_failed(module_name: str, error: BaseException) -> FunctionNotFound:
+    at = ""
+    if isinstance(error, SyntaxError):
+        at = f" ({error.filename}:{error.lineno})"
+    else:
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename[:1] != "<"]
+        if frames:
+            at = f" ({frames[-1].filename}:{frames[-1].lineno})"
+    what = error.msg if isinstance(error, SyntaxError) else error
+    return FunctionNotFound(f"Importing {module_name!r} raises {type(error).__name__}: {what}{at}.")
 
 
 def function_of(handler: Handler | str) -> Function:

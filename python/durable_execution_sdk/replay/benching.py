@@ -83,8 +83,13 @@ def operations_in(body: Body, history: History, *, to_the_end: bool = False) -> 
     Raises:
         NotReplayed: It asks for others, or raises what the execution did not.
     """
+    if history.problem is not None:
+        raise NotReplayed(f"{history.name} cannot be replayed: {history.problem}. Leave it out.")
     seen = GlanceHooks(history.operations)
     way_out = "`durable replay` tells what differs."
+    if history.unreadable:
+        why = ", ".join(sorted({*history.unreadable.values()}))
+        way_out = f"Payloads of it are {why}, and what is missing reads as null here. {way_out}"
     try:
         with offline:
             status = DurableFunction(body, seen.opened).invoke(event_of(history), None, Nowhere())["Status"]

@@ -116,6 +116,8 @@ def test_what_is_wrong_is_said(store: Path, tmp_path: Path) -> None:
         ([f"{__name__}:handler", tmp_path / "absent"], 3, "there is no"),
         ([f"{__name__}:other", tmp_path / "one.json"], 2, "does not replay"),
         ([f"{__name__}:figures", tmp_path / "one.json"], 2, "no durable handler"),
+        ([f"{__name__}:handler", tmp_path / "one.json", "--count", 2], 2, "--count is for made-up histories"),
+        ([f"{__name__}:handler", "--async"], 2, "--async chooses the built-in handler"),
     ):
         result = run(*arguments)
         assert (result.exit_code, text in result.output) == (code, True), result.output

@@ -1,0 +1,28 @@
+"""Handlers that commands name as MODULE:HANDLER."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from durable_execution_sdk._drivers.invocation import DurableFunction
+from durable_execution_sdk.cli.problems import USAGE, Problem
+from durable_execution_sdk.engine.functions import is_durable, load
+
+
+def make_importable() -> None:
+    """Handlers are looked for in the current folder too, as `python -m` does."""
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.insert(0, here)
+
+
+def load_durable(target: str) -> DurableFunction:
+    """What is behind a durable handler."""
+    make_importable()
+    handler: Any = load(target)
+    if not is_durable(handler):
+        raise Problem(f"{target} is no durable handler: decorate it with @durable_execution", USAGE)
+    durable: DurableFunction = handler.__durable__
+    return durable

@@ -1,0 +1,65 @@
+"""Recorded histories as commands take them: files, folders, a store, executions on AWS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from durable_execution_sdk.cli.problems import NOT_FOUND, Problem
+from durable_execution_sdk.cli.sources import AwsChoice, aws_choice, aws_options
+from durable_execution_sdk.replay import history_from, read_store
+from durable_execution_sdk.replay.portions import Item, bytes_in, items
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryChoice:
+    """Which histories are meant; false if none were named."""
+
+    paths: tuple[Path, ...]
+    store: Path | None
+    aws: AwsChoice
+
+    def __bool__(self) -> bool:
+        return bool(self.paths or self.store or self.aws)
+
+    def items(self) -> Iterator[Item]:
+        """Where each of them is. Those of a store and of AWS are read one after the other."""
+        for path in self.paths:
+            yield from items(path)
+        if self.store is not None:
+            yield from read_store(self.store)
+        if self.aws:
+            yield from (history_from(recording) for recording in self.aws.recordings())
+
+    def size_bytes(self) -> int | None:
+        """How much there is to read; None if that is not known beforehand."""
+        return None if self.store is not None or self.aws else sum(map(bytes_in, self.paths))
+
+
+def history_options(command: F) -> F:
+    """Histories, `--store` and the options of AWS; `history_choice` takes them. The handler comes before."""
+    command = aws_options(command)
+    command = click.option(
+        "--store", type=click.Path(path_type=Path, dir_okay=False), default=None, help="The executions of this store."
+    )(command)
+    return click.argument("paths", nargs=-1, metavar="[HISTORY|FOLDER]...", type=click.Path(path_type=Path))(command)
+
+
+def history_choice(*, paths: tuple[Path, ...], store: Path | None, **aws: Any) -> HistoryChoice:
+    """What the options mean."""
+    choice = HistoryChoice(paths, store, aws_choice(**aws))
+    require_paths(*paths, *([store] if store else []))
+    return choice
+
+
+def require_paths(*paths: Path) -> None:
+    """Refuse files and folders that are not there."""
+    for path in paths:
+        if not path.exists():
+            raise Problem(f"there is no {path}", NOT_FOUND)
