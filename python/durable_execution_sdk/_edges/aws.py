@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     # Stubs, installed for development only; without them the annotation is Any.
     from mypy_boto3_lambda import LambdaClient as Boto3LambdaClient
 
-CONNECT_TIMEOUT_SECONDS = 5
-READ_TIMEOUT_SECONDS = 50
-
 _HOOK_ID = "durable-execution-sdk"
 _OPERATIONS = ("CheckpointDurableExecution", "GetDurableExecutionState")
 
@@ -233,17 +230,9 @@ class _DefaultClient:
         if self._client is None:
             with self._lock:
                 if self._client is None:
-                    import boto3
-                    from botocore.config import Config
+                    from durable_execution_sdk._edges.new_client import new_client
 
-                    self._client = boto3.client(
-                        "lambda",
-                        config=Config(
-                            connect_timeout=CONNECT_TIMEOUT_SECONDS,
-                            read_timeout=READ_TIMEOUT_SECONDS,
-                            user_agent_extra=user_agent_extra(),
-                        ),
-                    )
+                    self._client = new_client(user_agent_extra())
         return self._client
 
 

@@ -23,12 +23,8 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from durable_execution_sdk._core import Request
-from durable_execution_sdk._edges.aws import (
-    CONNECT_TIMEOUT_SECONDS,
-    READ_TIMEOUT_SECONDS,
-    BotoTransport,
-    reported,
-)
+from durable_execution_sdk._edges.aws import BotoTransport, reported
+from durable_execution_sdk._edges.new_client import CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS
 from durable_execution_sdk._edges.user_agent import user_agent_extra
 from durable_execution_sdk._model.api_errors import CheckpointError, GetExecutionStateError
 
