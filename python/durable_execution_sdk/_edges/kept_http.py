@@ -13,7 +13,7 @@ import socket
 import weakref
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 CAPACITY = 10
 """Most idle connections that are kept, as in botocore."""
@@ -53,6 +53,7 @@ class KeptConnections:
     ) -> None:
         parts = urlsplit(endpoint)
         self._host, self._port = parts.hostname or "", parts.port
+        self._authority = _authority(parts)
         self._context = _tls(verify) if parts.scheme == "https" else None
         self._connect_timeout, self._read_timeout, self._keep_alive = connect_timeout, read_timeout, keep_alive
         self._errors = errors
@@ -68,12 +69,12 @@ class KeptConnections:
             ReadTimeoutError, ConnectionClosedError: It broke; whether the request was served is unknown.
         """
         url = request.url
+        message = _message(request, self._authority)
         connection = self._taken() or self._opened(url)
-        path = urlsplit(url)
         try:
-            target = f"{path.path}?{path.query}" if path.query else path.path
-            connection.request(request.method, target, request.body, request.headers)
-            response = connection.getresponse()
+            connection.sock.sendall(message)
+            response = http.client.HTTPResponse(connection.sock, method=request.method)
+            response.begin()
             answer = Answer(response.status, response.headers, response.read())
         except TimeoutError as error:
             connection.close()
@@ -125,6 +126,33 @@ class KeptConnections:
             connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         connection.sock.settimeout(self._read_timeout)
         return connection
+
+
+def _authority(parts: SplitResult) -> str:
+    """The Host header, as it is signed: without the port that goes without saying."""
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    return host if parts.port in (None, {"http": 80, "https": 443}.get(parts.scheme)) else f"{host}:{parts.port}"
+
+
+def _message(request: Any, authority: str) -> bytes:
+    """The request as it goes out. In one piece: `http.client` sends head and body one after the other."""
+    parts = urlsplit(request.url)
+    target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+    body: bytes = request.body or b""
+    lines = [f"{request.method} {target} HTTP/1.1", f"Host: {authority}", "Accept-Encoding: identity"]
+    lines += [f"{name}: {_text(value)}" for name, value in request.headers.items()]
+    if body and "Content-Length" not in request.headers:
+        lines.append(f"Content-Length: {len(body)}")
+    head = "\r\n".join(lines)
+    if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1 or " " in target:
+        message = f"A header or the path of a request to {authority} has characters that end it early"
+        raise ValueError(message)
+    return b"%s\r\n\r\n%s" % (head.encode("latin-1"), body)
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
 def _close(connections: list[http.client.HTTPConnection]) -> None:

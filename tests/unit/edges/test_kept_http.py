@@ -8,10 +8,13 @@ import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
+import botocore.auth
 import botocore.exceptions as errors
 import pytest
 
+from durable_execution_sdk._edges import kept_http
 from durable_execution_sdk._edges.kept_http import CAPACITY, KeptConnections
 from tests.support.loopback import CERTIFICATE, Loopback, loopback
 
@@ -99,6 +102,39 @@ def test_a_request_goes_out_and_its_answer_comes_back(server: Server) -> None:
     assert sent.startswith(b"POST /p/q%2F?a=b HTTP/1.1\r\n")
     assert b"X-Own: 1\r\n" in sent
     assert sent.endswith(b"\r\n\r\nbody")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "host"),
+    [
+        ("http://Lambda.example:80", "lambda.example"),
+        ("https://user:word@lambda.example:443/base", "lambda.example"),
+        ("https://lambda.example:80", "lambda.example:80"),
+        ("http://[::1]:8080", "[::1]:8080"),
+        ("https://[::1]", "[::1]"),
+    ],
+)
+def test_the_host_header_is_the_one_that_is_signed(endpoint: str, host: str) -> None:
+    signed: Any = botocore.auth._host_from_url
+    assert kept_http._authority(urlsplit(endpoint)) == signed(endpoint) == host
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"headers": {"X-Own": "1\r\nX-Other: 2"}},
+        {"headers": {"X-Own": "1\n"}},
+        {"headers": {"X-Own\r": "1"}},
+        {"url": "http://127.0.0.1/a b"},
+    ],
+)
+def test_nothing_ends_a_header_or_the_path_early(server: Server, change: dict[str, Any]) -> None:
+    connections = kept(server.url)
+    broken = request(server.url)
+    vars(broken).update(change)
+    with pytest.raises(ValueError, match="end it early"):
+        connections.send(broken)
+    assert server.requests == []
 
 
 def test_one_connection_serves_one_after_another(server: Server) -> None:
