@@ -46,6 +46,7 @@ from durable_execution_sdk._model.errors import (
 )
 from durable_execution_sdk._model.signals import OrphanedChildException, SuspendExecution, TimedSuspendExecution
 from durable_execution_sdk._model.updates import OperationIdentifier
+from durable_execution_sdk._model.values import Value
 from durable_execution_sdk._operations.batch_events import BranchEvent, Failed, Fatal, Orphaned, Suspended
 from durable_execution_sdk._operations.batch_record import CompletionRecord
 from durable_execution_sdk._operations.identity import describe, reject_recorded_virtual, require_same
@@ -54,8 +55,8 @@ from durable_execution_sdk._operations.outcomes import recorded_error
 _UNLABELLED: Final = OperationSubType.RUN_IN_CHILD_CONTEXT.value
 
 
-@dataclass(frozen=True, slots=True)
-class BatchOperation:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class BatchOperation(Value):
     """One batch: its identity, its options, the names of its branches.
 
     `given_names` are those that the user gave (None: none); `default_name` names the others by their index.
@@ -114,15 +115,15 @@ def ended_by(index: int, error: BaseException) -> BranchEvent:
 # --- a finished batch, made again -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Settle:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Settle(Value):
     """The item is this; nothing runs."""
 
     item: BatchItem[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Reenter:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Reenter(Value):
     """Go through the branch again; what it raises is the item's failure, unless it ends the batch."""
 
 
