@@ -25,6 +25,7 @@ def measure(sdk: str, what: What, steps: int = 1, latency_ms: int = 0, transport
     records = [finished_step(n, stored(sdk, small_result(n)), NAME) for n in range(1, steps + 1)] * (what == "pages")
     with service(records, latency_ms) as found:
         environment = os.environ | found | {"DURABLE_EXECUTION_TRANSPORT": transport}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a deployed package comes with its bytecode
         command = [sys.executable, "-m", "benches.questions.wire", sdk, what, str(steps)]
         started = time.perf_counter()
         done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
