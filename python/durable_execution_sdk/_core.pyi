@@ -154,6 +154,8 @@ class Scope:
     def replay_child(self, name: str | None, /) -> Any: ...
     def replay_invoke(self, name: str | None, /) -> Any:
         """As the others, but the result is plain JSON."""
+    def replay_branch(self, index: int, sub_type: str, name: str | None, /) -> Any:
+        """The same for the branch at an index of the batch that this scope is; no id is taken, no flag moved."""
     def begin(self, operation_type: str, /) -> str:
         """Take the next id; leave replay where the official SDK does before an operation of that type."""
     def end(self, operation_id: str, /) -> None:

@@ -36,6 +36,38 @@ def test_operation_ids(prefix: str | None, position: int, expected: str) -> None
     assert _core.operation_id(prefix, position) == expected
 
 
+@pytest.mark.parametrize("form", ["objects", "page"])
+def test_finished_branches_are_answered_by_index(form: str) -> None:
+    def branch(index: int, **members: object) -> dict[str, object]:
+        named = {"Name": f"map-item-{index}", "ParentId": ROOT_1, "ContextDetails": {"Result": str(index)}}
+        kind = {"Type": "CONTEXT", "SubType": "MapIteration", "Status": "SUCCEEDED"}
+        return {"Id": _core.operation_id(ROOT_1, index), "StartTimestamp": 5, **kind, **named, **members}
+
+    journal = Journal("t")
+    operations = [
+        branch(0),
+        branch(1, ContextDetails={"Result": "1", "ReplayChildren": True}),
+        branch(2, Status="FAILED"),
+        branch(3, Name="other"),
+        branch(4, SubType="Custom"),
+        branch(5, ParentId="elsewhere"),
+        branch(6, ContextDetails={"Result": "{"}),
+        branch(7, ContextDetails={}),
+        branch(8, Status="STARTED"),
+        branch(10),
+    ]
+    if form == "page":
+        journal.load_page(json.dumps({"Operations": operations}).encode())
+    else:
+        journal.load_operations(operations)
+    scope = journal.scope(ROOT_1, ROOT_1, True)
+    found = [scope.replay_branch(index, "MapIteration", f"map-item-{index}") for index in range(11)]
+    assert found == [0, *[_core.MISS] * 6, None, *[_core.MISS] * 2, 10]
+    assert scope.replay_branch(0, "ParallelBranch", "map-item-0") is _core.MISS
+    assert scope.replay_branch(4, "Custom", "map-item-4") is _core.MISS, "left to who compares texts"
+    assert (scope.position, scope.replaying) == (0, True)
+
+
 @pytest.mark.parametrize(
     "moment",
     [

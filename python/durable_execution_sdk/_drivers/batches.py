@@ -19,7 +19,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
 
-from durable_execution_sdk._core import Record
+from durable_execution_sdk._core import MISS, Record
 from durable_execution_sdk._drivers.calls import operate
 from durable_execution_sdk._drivers.clock import real_seconds_until
 from durable_execution_sdk._drivers.codec import Codec
@@ -102,6 +102,7 @@ class Batch:
         "_body",
         "_context",
         "_inbox",
+        "_lane",
         "_lock",
         "_machine",
         "_op",
@@ -126,6 +127,9 @@ class Batch:
         self._body = body
         self._record = record
         self._serdes = config.item_serdes or config.serdes or context.default_serdes or EXTENDED_TYPES_SERDES
+        # Answers for finished branches where the default serdes reads them and no plugin is told.
+        is_open = self._state.hooks is None and self._serdes is EXTENDED_TYPES_SERDES and not op.is_flat
+        self._lane = context.scope.replay_branch if is_open and record is not None else None
         self._machine = Coordinator(op.total, config.completion_config, config.max_concurrency, op.given_names)
         self._lock = BriefLock()
         self._inbox: SimpleQueue[Sequence[Command]] = SimpleQueue()
@@ -190,7 +194,7 @@ class Batch:
             finally:
                 self._own_thread_is_busy = False
         for run in finished:
-            commands = self._tell(self._outcome(run))
+            commands = self._tell(self._recorded(run[0]) or self._outcome(run))
             if commands:
                 self._inbox.put(commands)
         if finished:
@@ -230,6 +234,13 @@ class Batch:
             return False
         record = self._state.journal.find(self._op.branch_id(index))
         return record is not None and record.is_terminal and not record.replay_children
+
+    def _recorded(self, index: int) -> Succeeded | None:
+        """How a branch has ended, if history has its result and the lane can read that."""
+        if self._lane is None:
+            return None
+        value = self._lane(index, self._op.branch_sub_type, self._op.branch_name(index))
+        return None if value is MISS else Succeeded(index, value)
 
     def _wait(self) -> Sequence[Command]:
         with self._lock:
@@ -393,6 +404,9 @@ class Batch:
         end = CompletionRecord.from_summary_payload(None if self._record is None else self._record.result)
         items = []
         for index in range(op.total if end is None else min(op.total, end.started_total)):
+            if (end is None or index not in end.started_indexes) and (ended := self._recorded(index)) is not None:
+                items.append(BatchItem(index, BatchItemStatus.SUCCEEDED, ended.result))
+                continue
             identity = op.branch(index)
             verdict = rebuild_branch(op, index, identity, state.seek(identity, is_virtual=op.is_flat), end)
             items.append(verdict.item if isinstance(verdict, Settle) else self._reenter(index))

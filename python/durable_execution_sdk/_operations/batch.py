@@ -76,14 +76,23 @@ class BatchOperation(Value):
         """The id of the branch at this index."""
         return operation_id(self.identity.operation_id, index)
 
+    @property
+    def branch_sub_type(self) -> str:
+        """What the branches are labelled as."""
+        return self.config.iteration_sub_type or _UNLABELLED
+
+    def branch_name(self, index: int) -> str:
+        """What the branch at this index is called."""
+        given = None if self.given_names is None else self.given_names[index]
+        return self.default_name(index) if given is None else given
+
     def branch(self, index: int) -> OperationIdentifier:
         """Who the branch at this index is."""
-        given = None if self.given_names is None else self.given_names[index]
         return OperationIdentifier(
             self.branch_id(index),
-            self.config.iteration_sub_type or _UNLABELLED,
+            self.branch_sub_type,
             self.identity.operation_id,
-            self.default_name(index) if given is None else given,
+            self.branch_name(index),
             operation_type=OperationType.CONTEXT,
         )
 

@@ -257,6 +257,29 @@ impl Scope {
         self.replay(INVOKE, name)
     }
 
+    /// A branch takes no position of the counter: its id is made from its index.
+    #[pyo3(signature = (index, sub_type, name, /))]
+    fn replay_branch(
+        &self,
+        index: u64,
+        sub_type: &str,
+        name: &Bound<'_, PyAny>,
+    ) -> PyResult<Py<PyAny>> {
+        let py = name.py();
+        let sub_type = SubType::parse(sub_type.as_bytes());
+        if matches!(sub_type, SubType::Custom | SubType::Absent) {
+            return missed(py); // kept as text, which the long way compares
+        }
+        let id = self.state.with(py, |state| state.ids.at(index));
+        let attempted = Attempted { sub_type, ..CHILD };
+        if let Some(payload) = self.recorded(&id, attempted, name) {
+            if let Some(value) = decode(py, &payload, Form::Tagged)? {
+                return Ok(value);
+            }
+        }
+        missed(py)
+    }
+
     #[pyo3(signature = (operation_type, /))]
     fn begin<'py>(&self, py: Python<'py>, operation_type: &str) -> Bound<'py, PyString> {
         let id = self.state.with(py, |state| {

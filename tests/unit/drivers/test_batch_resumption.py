@@ -16,6 +16,7 @@ from durable_execution_sdk._model.config import (
 )
 from durable_execution_sdk._model.duration import Duration
 from durable_execution_sdk._model.strategies import RetryDecision
+from durable_execution_sdk._serdes.text import ExtendedTypeSerDes
 from tests.support.fake_service import Crash, FakeService
 from tests.unit.drivers.branches import result, ten_times, told
 from tests.unit.drivers.scenario import first, sent, whole
@@ -355,3 +356,33 @@ def test_the_end_of_a_branch_that_cannot_be_written_ends_the_invocation():
     with pytest.raises(ConnectionError, match="gone"):
         first(lambda got, ctx: told(ctx.map(range(200), ten_times, "m")), FakeService(fault=fault))
     assert len(broken) == 1
+
+
+class OwnSerDes(ExtendedTypeSerDes):
+    """The default serdes, but not the instance that the lane knows."""
+
+
+@pytest.mark.parametrize("waiting", [0, 1])
+@pytest.mark.parametrize("total", [3, 400])
+def test_finished_branches_answer_the_same_with_the_lane_and_without(total, waiting):
+    """A large batch is made again from its branches when it is replayed; one that is not finished goes on from them."""
+    told_by_serdes = []
+    for serdes in (None, OwnSerDes()):
+        config = MapConfig(item_serdes=serdes, completion_config=ALL)
+
+        def item(branch, value, index, items):
+            if value >= total:
+                branch.wait(Duration.from_hours(1))
+            if value == 1:
+                raise ValueError("one fails")
+            return {"value": value, "padding": "x" * 1000}
+
+        def handler(got, ctx, config=config, item=item):
+            batch = ctx.map(range(total + waiting), item, "m", config)
+            ctx.wait(Duration.from_hours(1))
+            return [item.result and item.result["value"] for item in batch.all], batch.completion_reason.value
+
+        output, service = whole(handler)
+        told_by_serdes.append((result(output), sorted(map(str, service.updates()))))
+    assert told_by_serdes[0] == told_by_serdes[1]
+    assert told_by_serdes[0][0][0][:3] == [0, None, 2]
