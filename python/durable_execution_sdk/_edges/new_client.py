@@ -21,8 +21,13 @@ READ_TIMEOUT_SECONDS = 50
 
 def new_client(user_agent_extra: str) -> Any:
     """Make a Lambda client from the process's configuration."""
-    boto3 = sys.modules.get("boto3")
-    make = _session().create_client if boto3 is None else boto3.client
+    make: Any
+    if sys.modules.get("boto3") is None:
+        make = _session().create_client
+    else:
+        import boto3  # waits where another thread is still at it
+
+        make = boto3.client
     from botocore.config import Config
 
     config = Config(

@@ -153,6 +153,43 @@ def test_the_default_session_of_boto3_counts(tmp_path: Path) -> None:
     assert run(program, tmp_path) == "ap-south-1"
 
 
+LOADING = """
+import builtins, json, sys, threading
+from durable_execution_sdk._edges.new_client import new_client
+
+begun, asked, made = threading.Event(), threading.Event(), []
+plain = __import__
+
+def imports(name, *others):
+    if threading.current_thread() is making:
+        asked.set()
+    return plain(name, *others)
+
+def make():
+    try:
+        made.append(new_client("x"))
+    finally:
+        asked.set()
+
+sys.path.insert(0, sys.argv[0])
+loading, making = threading.Thread(target=plain, args=("boto3",)), threading.Thread(target=make)
+loading.start()
+begun.wait()
+builtins.__import__ = imports
+making.start()
+loading.join()
+making.join()
+print(json.dumps(made))
+"""
+
+
+def test_a_boto3_that_another_thread_is_loading_is_waited_for(tmp_path: Path) -> None:
+    """It is in `sys.modules` before it is whole."""
+    lines = "import __main__", "__main__.begun.set()", "__main__.asked.wait()", "client = lambda *_, **options: 'boto3'"
+    (tmp_path / "boto3.py").write_text("\n".join(lines))
+    assert run(LOADING.replace("sys.argv[0]", repr(str(tmp_path))), tmp_path) == ["boto3"]
+
+
 def test_model_files_are_read_as_botocore_reads_them(tmp_path: Path) -> None:
     ours, theirs = _Files(), botocore.loaders.JSONFileLoader()
     data = Path(botocore.loaders.Loader.BUILTIN_DATA_PATH)
