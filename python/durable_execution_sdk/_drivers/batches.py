@@ -34,7 +34,7 @@ from durable_execution_sdk._model.completion import BatchItemStatus, CompletionP
 from durable_execution_sdk._model.enums import OperationSubType, OperationType
 from durable_execution_sdk._model.signals import OrphanedChildException
 from durable_execution_sdk._model.updates import OperationIdentifier
-from durable_execution_sdk._operations.batch import BatchOperation, Settle, ended_by, rebuild_branch
+from durable_execution_sdk._operations.batch import BatchOperation, Settle, ended_by, failure_again, rebuild_branch
 from durable_execution_sdk._operations.batch_events import (
     Ask,
     Begun,
@@ -45,7 +45,6 @@ from durable_execution_sdk._operations.batch_events import (
     Drain,
     Drained,
     Event,
-    Failed,
     Finish,
     Lanes,
     Raise,
@@ -420,10 +419,11 @@ class Batch:
             conclude(self._state, identity, settled)
             return BatchItem(index, BatchItemStatus.SUCCEEDED, value)
         except Exception as error:
-            event = ended_by(index, error)
-            if not self._op.is_flat or not isinstance(event, Failed) or event.retryable is not None:
+            record = self._state.journal.find(self._op.branch_id(index))
+            failure = failure_again(self._op, ended_by(index, error), record)
+            if failure is None:
                 raise
-            return BatchItem(index, BatchItemStatus.FAILED, error=event.error)
+            return BatchItem(index, BatchItemStatus.FAILED, error=failure)
 
 
 Run: TypeAlias = tuple[int, bool]

@@ -170,6 +170,17 @@ def rebuild_branch(
     )
 
 
+def failure_again(op: BatchOperation, event: BranchEvent, record: Record | None) -> ErrorObject | None:
+    """The failure of a branch that was gone through again; None if what it raised is to be raised.
+
+    A branch that is recorded has succeeded. Only a check of recorded histories goes through one that failed; its record
+    has the error beside.
+    """
+    if not isinstance(event, Failed) or event.retryable is not None:
+        return None
+    return event.error if op.is_flat or (record is not None and record.error is not None) else None
+
+
 # --- arguments --------------------------------------------------------------------------------------------------------
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Final
 
 from durable_execution_sdk._model.completion import CompletionReason
 from durable_execution_sdk.replay.absence import check_the_rest, is_whole
-from durable_execution_sdk.replay.comparing import BATCHES, Record, batch_end, reopened, shape_of
-from durable_execution_sdk.replay.explaining import Finding, explain
+from durable_execution_sdk.replay.comparing import BATCHES, Record, batch_end, had_failed, reopened, shape_of
+from durable_execution_sdk.replay.explaining import TAIL, Finding, explain
 from durable_execution_sdk.replay.glance import glance
 from durable_execution_sdk.replay.histories import History
 from durable_execution_sdk.replay.offline import Asked, Observed, divergence_in, observe, shape_asked, user_line
@@ -137,15 +137,18 @@ def _clean(handler: Callable[..., Any], history: History) -> Report | None:
 def _closely(handler: Callable[..., Any], history: History, *, payloads: bool = False) -> Report:
     seen = observe(handler, history)
     report = _judged(history, seen)
+    if report.verdict == FAILED:
+        return report
+    failed: Collection[str] = ()
     if report.ok:
         found = _inside(handler, history)
         if found is None:
             return report
-        verdict, note = found
-        report = replace(report, verdict=verdict, note=f"{note}; {_INSIDE}" if note else _INSIDE)
-    elif report.verdict == FAILED:
-        return report
-    return _with(report, explain(handler, history), payloads=payloads)
+        report = replace(report, verdict=found.verdict, note=f"{found.note}; {_INSIDE}" if found.note else _INSIDE)
+        if found.left is not None:
+            return replace(report, cause="removed", recorded=str(shape_of(found.left)), hint=TAIL)
+        failed = found.failed
+    return _with(report, explain(handler, history, failed), payloads=payloads)
 
 
 # --- what an invocation shows -----------------------------------------------------------------------------------------
@@ -205,7 +208,10 @@ def _beyond_the_end(operations: Sequence[Record], seen: Observed, *, complete: b
     known = {record["Id"]: record for record in operations}
     for at in seen.frontier:
         scope = known.get(at.identity.parent_id) if at.identity.parent_id else None
-        ended = scope.get("Status") == "SUCCEEDED" if scope is not None else complete and not at.identity.parent_id
+        if scope is not None:
+            ended = scope.get("Status") == "SUCCEEDED" and not had_failed(scope)
+        else:
+            ended = complete and not at.identity.parent_id
         if ended and at.recorded is None:
             return at, str(shape_of(scope)) if scope is not None else "the recorded execution"
     return None
@@ -227,36 +233,80 @@ def _unasked(history: History, report: Report, met: set[str]) -> Report:
     return report
 
 
-def _inside(handler: Callable[..., Any], history: History) -> tuple[str, str] | None:
-    """The verdict on what stands in contexts that have ended, by going through them again; None if it is the same."""
-    again = reopened(history.operations)
-    if again is None:
-        return None
-    seen = observe(handler, replace(history, operations=again))
+@dataclass(frozen=True, slots=True)
+class _Inside:
+    """What is wrong inside contexts that have ended.
+
+    Attributes:
+        verdict: On the history.
+        note: More, in words.
+        failed: Ids of contexts that failed and were gone through again.
+        left: What is recorded in a context that failed, if the code does not fail there any more and asks for less.
+    """
+
+    verdict: str
+    note: str = ""
+    failed: Collection[str] = ()
+    left: Record | None = None
+
+
+def _inside(handler: Callable[..., Any], history: History) -> _Inside | None:
+    """What is wrong inside contexts that have ended, found by going through them again; None if nothing is.
+
+    The code around a context that failed got its error. So one in which the code does not end in that error is left
+    shut, and everything is gone through without it.
+    """
+    shut: set[str] = set()
+    left: Record | None = None
+    while (again := reopened(history.operations, shut)) is not None:
+        seen = observe(handler, replace(history, operations=again))
+        if not seen.otherwise:
+            found = _inside_as_recorded(history, again, seen)
+            if found is not None:
+                return found
+            break
+        returned = {key for key, by_returning in seen.otherwise.items() if by_returning}
+        left = left or next(_unmet(again, seen, returned), None)
+        shut |= seen.otherwise.keys()
+    return None if left is None else _Inside(AMBIGUOUS, _TAIL, left=left)
+
+
+def _inside_as_recorded(history: History, again: Sequence[Record], seen: Observed) -> _Inside | None:
+    failed = frozenset(record["Id"] for record in again if had_failed(record))
     if seen.diverged or divergence_in(seen.error) is not None:
-        return DIVERGED, ""
+        return _Inside(DIVERGED, failed=failed)
     beyond = _beyond_the_end(again, seen, complete=history.complete)
     if beyond is not None:
-        return DIVERGED, f"{beyond[1]} ended before this operation"
-    known: Mapping[str, Record] = {record["Id"]: record for record in again}
-    tree = RecordedTree(again)
+        return _Inside(DIVERGED, f"{beyond[1]} ended before this operation", failed)
+    branches = _other_branches(again, seen)
+    if branches is not None:
+        return _Inside(DIVERGED, branches, failed)
+    batches = {record["Id"] for record in again if record.get("SubType") in BATCHES}
+    tail = next(_unmet(again, seen, seen.ended - batches), None)
+    return None if tail is None else _Inside(AMBIGUOUS, _TAIL, failed)
+
+
+def _unmet(operations: Sequence[Record], seen: Observed, scopes: Collection[str]) -> Iterator[Record]:
+    """What has ended in these contexts and was not asked for."""
+    met = set(seen.met)
+    for record in operations:
+        if record.get("ParentId") in scopes and record["Id"] not in met and record.get("Status") not in _OPEN:
+            yield record
+
+
+def _other_branches(operations: Sequence[Record], seen: Observed) -> str | None:
+    """In words, how many branches a map or parallel that ended has now, if that is another number."""
+    known = {record["Id"]: record for record in operations}
+    tree = RecordedTree(operations)
     for key, batch in seen.branches.items():
         record, node = known.get(key), tree.nodes.get(key)
         if record is None or node is None or record.get("Status") != "SUCCEEDED":
             continue
         end = batch_end(record)
         before = end.started_total if end is not None else len(node.children)
-        if batch.total < before:
-            return DIVERGED, f"it had {before} branches and has {batch.total}"
-        if batch.total > before and end is not None and end.completion_reason is CompletionReason.ALL_COMPLETED:
-            return DIVERGED, f"it had {before} branches and has {batch.total}"
-    met = set(seen.met)
-    for record in again[1:]:
-        parent = known.get(record.get("ParentId") or "")
-        if parent is None or parent["Id"] not in seen.ended or parent.get("SubType") in BATCHES:
-            continue
-        if record["Id"] not in met and record.get("Status") not in _OPEN:
-            return AMBIGUOUS, _TAIL
+        all_ran = end is not None and end.completion_reason is CompletionReason.ALL_COMPLETED
+        if batch.total < before or (batch.total > before and all_ran):
+            return f"it had {before} branches and has {batch.total}"
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -50,7 +50,7 @@ def batch_end(record: Record) -> CompletionRecord | None:
 
 
 def entered_again(record: Record, end: CompletionRecord | None = None) -> dict[str, Any]:
-    """The record of a context that succeeded, so that a replay runs over what is in it.
+    """The record of a context that has ended, so that a replay runs over what is in it.
 
     `end`: how a map or parallel ended; default: as it is recorded.
     """
@@ -66,20 +66,38 @@ def entered_again(record: Record, end: CompletionRecord | None = None) -> dict[s
                 "startedIndexes": sorted(end.started_indexes),
             }
         )
-    return {**record, "ContextDetails": changed}
+    return {**record, "Status": "SUCCEEDED", "ContextDetails": changed}
 
 
-def reopened(records: Sequence[Record]) -> list[Record] | None:
-    """The history in which every context that succeeded is entered again for its children; None if there is none."""
+def had_failed(record: Record) -> bool:
+    """Whether `reopened` has made this record of one of a context that failed."""
+    return record.get("Status") == "SUCCEEDED" and bool((record.get("ContextDetails") or {}).get("Error"))
+
+
+def reopened(records: Sequence[Record], shut: Collection[str] = ()) -> list[Record] | None:
+    """The history in which every context that has ended is entered again for its children; None if there is none.
+
+    The record of one that failed keeps its error, which the body is to raise once more.
+
+    Args:
+        records: The history.
+        shut: Ids of failed contexts that are not entered.
+    """
     parents = {record.get("ParentId") for record in records}
     changed = False
     result: list[Record] = []
     for record in records:
-        details = record.get("ContextDetails") or {}
-        inner = record["Type"] == "CONTEXT" and record.get("Status") == "SUCCEEDED" and record["Id"] in parents
-        if inner and not details.get("ReplayChildren"):
+        if record["Type"] == "CONTEXT" and record["Id"] in parents and _may_be_entered(record, shut):
             result.append(entered_again(record))
             changed = True
         else:
             result.append(record)
     return result if changed else None
+
+
+def _may_be_entered(record: Record, shut: Collection[str]) -> bool:
+    details = record.get("ContextDetails") or {}
+    if record.get("Status") == "FAILED":
+        # How a batch ended is told by its result, which one that failed has not.
+        return bool(details.get("Error")) and record["Id"] not in shut and record.get("SubType") not in BATCHES
+    return record.get("Status") == "SUCCEEDED" and not details.get("ReplayChildren")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -50,9 +50,12 @@ class Finding:
     payload: str | None
 
 
-def explain(handler: Callable[..., Any], history: History) -> Finding | None:
-    """Run the handler once more and compare all that it asks for; None if no difference shows."""
-    traced = trace(handler, history)
+def explain(handler: Callable[..., Any], history: History, failed: Collection[str] = ()) -> Finding | None:
+    """Run the handler once more and compare all that it asks for; None if no difference shows.
+
+    `failed`: ids of contexts that failed and are looked into.
+    """
+    traced = trace(handler, history, failed)
     found = list(differences(traced.recorded, traced.attempted))
     if not found:
         return None

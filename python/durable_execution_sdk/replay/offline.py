@@ -20,11 +20,11 @@ from durable_execution_sdk._core import Request, Scope
 from durable_execution_sdk._drivers.hooks import InvocationFacts, Lane
 from durable_execution_sdk._drivers.invocation import DurableFunction
 from durable_execution_sdk._model.enums import OperationType
-from durable_execution_sdk._model.errors import NonDeterministicExecutionError
+from durable_execution_sdk._model.errors import ErrorObject, NonDeterministicExecutionError
 from durable_execution_sdk._model.signals import Withheld
 from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate
 from durable_execution_sdk._operations.batch import BatchOperation
-from durable_execution_sdk.replay.comparing import Record, Shape, shape_of
+from durable_execution_sdk.replay.comparing import Record, Shape, had_failed, shape_of
 from durable_execution_sdk.replay.histories import History
 
 _STANDARD_LIBRARY = str(Path(os.__file__).parent) + os.sep
@@ -63,7 +63,9 @@ class Observed:
         met: Ids of the recorded operations that were asked for and agree, in that order.
         diverged: Where they do not agree, whether or not user code let the error of that pass.
         frontier: Where something would have started or run that history does not hold.
-        ended: Contexts that were gone through again, to their end.
+        ended: Contexts that were gone through again, to the end that they had.
+        otherwise: Contexts that failed, were gone through again and ended in another way, and whether by returning.
+            What comes after one is not what would come.
         branches: How many branches each map and parallel has.
     """
 
@@ -73,6 +75,7 @@ class Observed:
     diverged: list[Asked] = field(default_factory=list)
     frontier: list[Asked] = field(default_factory=list)
     ended: set[str] = field(default_factory=set)
+    otherwise: dict[str, bool] = field(default_factory=dict)
     branches: dict[str, BatchOperation] = field(default_factory=dict)
 
 
@@ -172,8 +175,13 @@ class _Observer(Watch):
         self._seen.branches[batch.identity.operation_id] = batch
 
     def scope_ended(self, identity: OperationIdentifier, error: Exception | None, replayed: bool) -> None:
-        if replayed and error is None:
+        record = self._records.get(identity.operation_id)
+        if not replayed or record is None:
+            return
+        if _as_recorded(record, error):
             self._seen.ended.add(identity.operation_id)
+        elif had_failed(record) and not self._seen.diverged:
+            self._seen.otherwise[identity.operation_id] = error is None
 
     def around_body(
         self, identity: OperationIdentifier, attempt: int | None, reconstruct: bool
@@ -185,6 +193,15 @@ class _Observer(Watch):
         if operation_id in self._asked:
             self._seen.frontier.append(self._asked[operation_id])
         super().stop_at(operation_id)
+
+
+def _as_recorded(record: Record, error: Exception | None) -> bool:
+    """Whether a context that was gone through again has ended as it had."""
+    if not had_failed(record):
+        return error is None
+    recorded = record["ContextDetails"]["Error"]
+    now = None if error is None else ErrorObject.from_exception(error)
+    return now is not None and (now.type, now.message) == (recorded.get("ErrorType"), recorded.get("ErrorMessage"))
 
 
 class Nowhere:

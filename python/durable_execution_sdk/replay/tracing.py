@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -99,13 +99,19 @@ class Trace:
     frontier: list[Node] = field(default_factory=list)
 
 
-def trace(handler: Callable[..., Any], history: History) -> Trace:
-    """Run the handler and see what it asks for, with what is recorded beside it."""
+def trace(handler: Callable[..., Any], history: History, failed: Collection[str] = ()) -> Trace:
+    """Run the handler and see what it asks for, with what is recorded beside it.
+
+    Args:
+        handler: The result of `@durable_execution`.
+        history: What is recorded.
+        failed: Ids of contexts that failed and are entered again all the same; the others raise what is recorded.
+    """
     tree = RecordedTree(history.operations)
     guides: list[_Guide] = []
 
     def open_hooks(facts: InvocationFacts) -> _Guide:
-        guides.append(_Guide(facts.journal, tree, history))
+        guides.append(_Guide(facts.journal, tree, history, failed))
         return guides[0]
 
     earlier = {"Id": "0", "Type": "WAIT", "Status": "SUCCEEDED"}  # so that the handler sees that it is replayed
@@ -122,12 +128,15 @@ def trace(handler: Callable[..., Any], history: History) -> Trace:
 class _Guide(Watch):
     """Hooks that record each operation when it is asked for."""
 
-    def __init__(self, journal: Journal, tree: RecordedTree, history: History) -> None:
+    def __init__(self, journal: Journal, tree: RecordedTree, history: History, failed: Collection[str]) -> None:
         self.root = Node(Shape(HANDLER, "", ""), None)
         self.scopes: dict[str | None, _Scope] = {None: _Scope(self.root, tree.root, not history.complete)}
         self.frontier: list[Node] = []
         self._journal = journal
         self._tree = tree
+        self._failed = failed
+        self._raised: set[str] = set()
+        """What was entered again of those."""
         self._expected: dict[str, tuple[_Scope, int]] = {operation_id(None, 1): (self.scopes[None], 1)}
         self._nodes: dict[str, Node] = {}
         self._answered: set[str] = set()
@@ -187,7 +196,7 @@ class _Guide(Watch):
 
     def scope_ended(self, identity: OperationIdentifier, error: Exception | None, replayed: bool) -> None:
         scope = self.scopes.get(identity.operation_id)
-        if scope is not None and error is None:
+        if scope is not None and (error is None or identity.operation_id in self._raised):
             scope.ended = True
 
     # --- the tree ---
@@ -236,8 +245,12 @@ class _Guide(Watch):
         record = _recorded_as(node.shape, identity, None if like is None else like.record)
         if node.shape.kind == "CONTEXT":
             status = record.get("Status")
-            self._open(node, like, is_open=scope.is_open and status in _OPEN)
-            if status == "SUCCEEDED":
+            raises = twin is not None and twin.operation_id in self._failed
+            # Code that failed here may go on in another way now: executions in the middle of it are not harmed by more.
+            self._open(node, like, is_open=raises or (scope.is_open and status in _OPEN))
+            if raises:
+                self._raised.add(identity.operation_id)
+            if raises or status == "SUCCEEDED":
                 record = entered_again(record)
                 if node.shape.sub_type in BATCHES:
                     self._batches[identity.operation_id] = record
@@ -284,6 +297,7 @@ class _Guide(Watch):
                 record is not None
                 and node.shape.kind == "CONTEXT"
                 and record.get("Status") not in {"SUCCEEDED", *_OPEN}
+                and node.operation_id not in self._failed
             ):
                 node.children.clear()
 

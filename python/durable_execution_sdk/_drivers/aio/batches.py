@@ -23,7 +23,7 @@ from durable_execution_sdk._drivers.plans import BatchPlan
 from durable_execution_sdk._model.batch import BatchItem, BatchResult
 from durable_execution_sdk._model.completion import BatchItemStatus, CompletionPolicy
 from durable_execution_sdk._model.enums import OperationSubType, OperationType
-from durable_execution_sdk._operations.batch import BatchOperation, Settle, ended_by, rebuild_branch
+from durable_execution_sdk._operations.batch import BatchOperation, Settle, ended_by, failure_again, rebuild_branch
 from durable_execution_sdk._operations.batch_events import (
     Ask,
     Begun,
@@ -178,8 +178,10 @@ class AsyncBatch:
     def _item(self, event: BranchEvent, error: BaseException | None) -> BatchItem[Any]:
         if isinstance(event, Succeeded):
             return BatchItem(event.index, BatchItemStatus.SUCCEEDED, event.result)
-        if self._op.is_flat and isinstance(event, Failed) and event.retryable is None:
-            return BatchItem(event.index, BatchItemStatus.FAILED, error=event.error)
+        record = self._context.run.state.journal.find(self._op.branch_id(event.index))
+        failure = failure_again(self._op, event, record)
+        if failure is not None:
+            return BatchItem(event.index, BatchItemStatus.FAILED, error=failure)
         assert error is not None  # only a success has none
         raise error
 
