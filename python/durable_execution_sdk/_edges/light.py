@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -25,6 +26,7 @@ from urllib.parse import quote, urlencode
 from durable_execution_sdk._core import Request
 from durable_execution_sdk._edges.aws import BotoTransport, reported
 from durable_execution_sdk._edges.new_client import CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS
+from durable_execution_sdk._edges.signing import Outgoing, quick_signer
 from durable_execution_sdk._edges.user_agent import user_agent_extra
 from durable_execution_sdk._model.api_errors import CheckpointError, GetExecutionStateError
 
@@ -65,7 +67,7 @@ class LightTransport:
             return serves.checkpoint(arn, request)
         if not request.token:
             raise CheckpointError("Cannot checkpoint without a checkpoint token.")
-        url = f"{serves.endpoint}{_API}/{quote(arn, safe='-._~')}/checkpoint"
+        url = f"{serves.endpoint}{_path(arn)}/checkpoint"
         try:
             return serves.call(_CHECKPOINT, "POST", url, request.body)
         except Exception as error:
@@ -85,7 +87,7 @@ class LightTransport:
         query = urlencode(
             {"CheckpointToken": token, "Marker": marker, "MaxItems": max_items}, quote_via=quote, safe="-._~"
         )
-        url = f"{serves.endpoint}{_API}/{quote(arn, safe='-._~')}/state?{query}"
+        url = f"{serves.endpoint}{_path(arn)}/state?{query}"
         try:
             return serves.call(_GET_STATE, "GET", url, b"")
         except Exception as error:
@@ -110,6 +112,11 @@ class LightTransport:
                 reason = f"this botocore is laid out differently ({error})"
         _logger.warning("The light transport does not serve this configuration; using boto3. Reason: %s", reason)
         return BotoTransport()
+
+
+@lru_cache(maxsize=64)
+def _path(arn: str) -> str:
+    return f"{_API}/{quote(arn, safe='-._~')}"
 
 
 def _ambient_session() -> Any:
@@ -168,7 +175,7 @@ class _Botocore:
         import botocore.retries.standard
         import botocore.utils
 
-        self.sign: Any = botocore.auth.SigV4Auth
+        self.signer: Any = quick_signer(botocore.auth.SigV4Auth)
         self.request: Any = botocore.awsrequest.AWSRequest
         self.endpoint_provider: Any = botocore.configprovider.ConfiguredEndpointProvider
         self.errors: Any = botocore.exceptions
@@ -184,19 +191,21 @@ class _Light:
     """Everything that is looked up once: endpoint, credentials, connections, retry rules."""
 
     def __init__(self, session: Any) -> None:
-        from durable_execution_sdk._edges.kept_http import KeptConnections
+        from durable_execution_sdk._edges.kept_http import KeptConnections, authority
 
         self._botocore = botocore = _Botocore()
         read = session.get_config_variable
         self._region: str = read("region")
         self.endpoint = _endpoint(session, self._region, botocore.endpoint_provider)
         self._credentials = session.get_credentials()
+        self._host = authority(self.endpoint)
         self._user_agent = f"{session.user_agent()} {user_agent_extra()}"
         verify = read("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE") or True
         keep_alive = bool(read("tcp_keepalive"))
         proxies = botocore.environ_proxies(self.endpoint)
         self._http: Any
-        if proxies.get(self.endpoint.partition(":")[0]):
+        self._is_proxied = bool(proxies.get(self.endpoint.partition(":")[0]))
+        if self._is_proxied:
             self._http = botocore.http_session(
                 timeout=(CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS),
                 proxies=proxies,
@@ -258,6 +267,7 @@ class _Light:
         if self._credentials is None:
             raise self._botocore.errors.NoCredentialsError
         headers = {
+            "Host": self._host,
             "User-Agent": self._user_agent,
             "amz-sdk-invocation-id": invocation,
             "amz-sdk-request": f"attempt={attempt}",
@@ -267,12 +277,19 @@ class _Light:
         trace = os.environ.get("_X_AMZN_TRACE_ID")
         if trace and "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
             headers["X-Amzn-Trace-Id"] = quote(trace, safe="-=;:+&[]{}\"',")
-        request = self._botocore.request(method=method, url=url, headers=headers, data=body)
-        self._botocore.sign(self._credentials.get_frozen_credentials(), "lambda", self._region).add_auth(request)
-        response = self._http.send(request.prepare())
+        request = Outgoing(method, url, headers, body)
+        self._botocore.signer(self._credentials.get_frozen_credentials(), "lambda", self._region).add_auth(request)
+        return self._sent_by_proxy(request) if self._is_proxied else self._http.send(request)
+
+    def _sent_by_proxy(self, request: Outgoing) -> Any:
+        response = self._http.send(
+            self._botocore.request(
+                method=request.method, url=request.url, headers=request.headers, data=request.body
+            ).prepare()
+        )
         announced = response.headers.get("content-length")
-        if announced is not None and len(response.content) != int(announced):
-            raise self._botocore.errors.ConnectionClosedError(endpoint_url=url)
+        if announced is not None and len(response.content) != int(announced):  # botocore's session does not look
+            raise self._botocore.errors.ConnectionClosedError(endpoint_url=request.url)
         return response
 
     def _parsed(self, response: Any) -> dict[str, Any] | None:

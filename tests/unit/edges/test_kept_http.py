@@ -8,14 +8,12 @@ import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
 
 import botocore.auth
 import botocore.exceptions as errors
 import pytest
 
-from durable_execution_sdk._edges import kept_http
-from durable_execution_sdk._edges.kept_http import CAPACITY, KeptConnections
+from durable_execution_sdk._edges.kept_http import CAPACITY, KeptConnections, authority
 from tests.support.loopback import CERTIFICATE, Loopback, loopback
 
 
@@ -92,7 +90,7 @@ def kept(url: str, **options: Any) -> KeptConnections:
 
 
 def request(url: str, method: str = "POST", body: bytes = b"body", path: str = "/p/q%2F?a=b") -> Any:
-    return SimpleNamespace(method=method, url=url + path, headers={"X-Own": "1"}, body=body)
+    return SimpleNamespace(method=method, url=url + path, headers={"Host": "here", "X-Own": "1"}, body=body)
 
 
 def test_a_request_goes_out_and_its_answer_comes_back(server: Server) -> None:
@@ -116,7 +114,7 @@ def test_a_request_goes_out_and_its_answer_comes_back(server: Server) -> None:
 )
 def test_the_host_header_is_the_one_that_is_signed(endpoint: str, host: str) -> None:
     signed: Any = botocore.auth._host_from_url
-    assert kept_http._authority(urlsplit(endpoint)) == signed(endpoint) == host
+    assert authority(endpoint) == signed(endpoint) == host
 
 
 @pytest.mark.parametrize(
@@ -166,6 +164,23 @@ def test_chunked_answers_are_read_whole(server: Server) -> None:
     assert connections.send(request(server.url)).content == b"abcde"
     assert connections.send(request(server.url)).content == b"{}"
     assert len(server.connections) == 1
+
+
+def test_a_provisional_answer_is_passed_over(server: Server) -> None:
+    server.answers = [b"HTTP/1.1 100 Continue\r\n\r\n" + OK]
+    connections = kept(server.url)
+    for _ in range(2):
+        assert connections.send(request(server.url)).content == b"{}"
+    assert len(server.connections) == 1
+
+
+@pytest.mark.parametrize("surplus", [OK, b"x"])
+def test_what_comes_unasked_for_answers_no_later_request(server: Server, surplus: bytes) -> None:
+    server.answers = [OK + surplus]
+    connections = kept(server.url)
+    for _ in range(2):
+        assert connections.send(request(server.url)).content == b"{}"
+    assert len(server.connections) == 2
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import botocore.httpsession
@@ -95,8 +96,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
             self.options = options
 
         def send(self, request: Any) -> Any:
-            request.options = self.options
-            requests.append(request)
+            requests.append(SimpleNamespace(url=request.url, headers=request.headers, options=self.options))
             raise RuntimeError("taken by the test")
 
     monkeypatch.setattr(kept_http, "KeptConnections", Captured)
