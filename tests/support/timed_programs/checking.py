@@ -98,12 +98,12 @@ def check(program: Program) -> None:
 
     def invoke() -> dict[str, Any] | None:
         trace: Trace = []
-        _forget_what_is_closed(before, service)
+        forget_what_is_closed(before, service)
         try:
             output = service.invoke(DurableFunction(handler_of(program, trace)))
         except Crash:
             output = None
-        _compare(before, trace, complete=False)
+        compare(before, trace, complete=False)
         before.extend(trace[len(before) :])
         return output
 
@@ -122,13 +122,13 @@ def check(program: Program) -> None:
         raise Difference("the execution does not end")
     if output["Status"] == "FAILED":
         raise Difference(f"the execution failed: {output['Error']}")
-    _forget_what_is_closed(before, service)
+    forget_what_is_closed(before, service)
     service.spare()
     for again in (inline, through_the_loop):
         with again():
             trace: Trace = []
             replayed = service.invoke(DurableFunction(handler_of(program, trace)))
-        _compare(before, trace, complete=True)
+        compare(before, trace, complete=True)
         if replayed != output:
             raise Difference(f"a replay gives {replayed}, not {output}")
 
@@ -139,7 +139,7 @@ def inline() -> Iterator[None]:
     yield
 
 
-def _forget_what_is_closed(seen: Trace, service: FakeService) -> None:
+def forget_what_is_closed(seen: Trace, service: FakeService) -> None:
     """The body of a finished child context does not run again, unless its result is made from its operations."""
     closed = {
         op["Name"]
@@ -149,7 +149,12 @@ def _forget_what_is_closed(seen: Trace, service: FakeService) -> None:
     seen[:] = [each for each in seen if closed.isdisjoint(each.contexts)]
 
 
-def _compare(before: Trace, now: Trace, *, complete: bool) -> None:
+def compare(before: Trace, now: Trace, *, complete: bool) -> None:
+    """Hold what a run saw against what runs before it did; a complete one has seen all of that.
+
+    Raises:
+        Difference: It saw something else.
+    """
     for place, (old, new) in enumerate(zip(before, now, strict=False)):
         if old != new:
             recent = "; ".join(map(str, before[max(0, place - 3) : place]))

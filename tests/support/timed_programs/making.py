@@ -11,6 +11,7 @@ from tests.support.timed_programs.nodes import (
     Cancelled,
     Child,
     Combined,
+    Launched,
     Limited,
     Locked,
     Node,
@@ -26,7 +27,7 @@ from tests.support.timed_programs.nodes import (
 LEAVES = ("step", "step", "step", "wait", "pause")
 BRANCHES = (
     "tasks", "tasks", "tasks", "promises", "promises", "child", "batch", "combined", "limited", "locked", "queued",
-    "cancelled",
+    "cancelled", "launched",
 )  # fmt: skip # the weights are easier to read in rows
 
 
@@ -137,6 +138,9 @@ class Maker:
     def _cancelled(self, depth: int, pauses: bool) -> Cancelled:
         what = self._random.choice(_choices(Cancelled, "what"))
         return Cancelled(self._body(depth, pauses=False), self._body(0, pauses=False), what)
+
+    def _launched(self, depth: int, pauses: bool) -> Launched:
+        return Launched(self._some(depth, pauses), self._random.choice(_choices(Launched, "how")))
 
 
 def make(seed: int) -> Program:

@@ -108,8 +108,16 @@ class Cancelled:
     what: Literal["task", "promise"] = "task"
 
 
+@dataclass(frozen=True)
+class Launched:
+    """Tasks that are started by plain code under a deadline of asyncio's, and awaited after it."""
+
+    branches: tuple[Body, ...]
+    how: Literal["wait_for", "timeout"] = "wait_for"
+
+
 Node: TypeAlias = (
-    Step | Wait | Pause | Child | Batch | Tasks | Promises | Combined | Limited | Locked | Queued | Cancelled
+    Step | Wait | Pause | Child | Batch | Tasks | Promises | Combined | Limited | Locked | Queued | Cancelled | Launched
 )
 
 

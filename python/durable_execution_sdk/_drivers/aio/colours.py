@@ -64,7 +64,8 @@ class Workers:
             except BaseException as problem:
                 error = problem
             try:
-                self._loop.call_soon_threadsafe(settle, value, error)
+                # In the invocation's context: what is posted after its end is recognised by it, and dropped.
+                self._loop.call_soon_threadsafe(settle, value, error, context=context)
             except RuntimeError:
                 _logger.debug("the result of an abandoned body is dropped")
 

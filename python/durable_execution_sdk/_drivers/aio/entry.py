@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
+from durable_execution_sdk._drivers.aio import parking
 from durable_execution_sdk._drivers.aio.bridge import run_def_body
 from durable_execution_sdk._drivers.aio.context import AsyncDurableContext
 from durable_execution_sdk._drivers.aio.loop import close_loop_of_thread, loop_of_thread
@@ -105,6 +106,7 @@ def _run(state: ExecutionState, handler: Handler, event_input: Any, lambda_conte
         loop.attach(None)
         run.scopes.forget_last()
         run.close()
+        parking.drop_callbacks(loop, BELONGS, run)  # what its threads have posted since, and its timers
         if run.suspended:
             run.forget()
     if run.failure is not None:

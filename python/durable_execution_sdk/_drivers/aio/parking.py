@@ -55,10 +55,7 @@ def park(
         belongs: The context variable that every callback of this invocation finds set to `owner`.
         owner: The value.
     """
-    for handle in (*internals.ready_handles(loop), *internals.timers(loop)):
-        if internals.context_of(handle).get(belongs) is owner:
-            handle.cancel()
-    internals.drop_cancelled_timers(loop)
+    drop_callbacks(loop, belongs, owner)
     held: list[object] = []
     for task in tasks:
         waiter = internals.waiter_of(task)
@@ -84,6 +81,14 @@ def park(
             if frame is not None:
                 release_frame(link, frame)
     return held
+
+
+def drop_callbacks(loop: asyncio.AbstractEventLoop, belongs: contextvars.ContextVar[object], owner: object) -> None:
+    """Cancel the timers of an invocation, and what the loop would run next for it; `belongs` and `owner` as above."""
+    for handle in (*internals.ready_handles(loop), *internals.timers(loop)):
+        if internals.context_of(handle).get(belongs) is owner:
+            handle.cancel()
+    internals.drop_cancelled_timers(loop)
 
 
 def release_closures(parked: Iterable[object]) -> None:
