@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from benches.questions.floor import Way
+
 Who = Literal["official", "javascript", "ours", "nobody"]
 Rule = Literal["times", "most", "limit", "share"]
 
@@ -27,7 +29,7 @@ class Case:
     """Whose figure is the other one."""
     other: tuple[str, dict[str, Any]] | None = None
     """The question that the other side is asked, where it is not the same one."""
-    floor: Literal["called", "awaited", "gathered"] | None = None
+    floor: Way | None = None
     """How `questions.floor` goes through its loop to say what that costs alone; needs `steps` among the arguments."""
     heavy: bool = False
     """Left out by `--quick`."""
@@ -220,14 +222,21 @@ FIRST_RUNS = (
     Case("requests per fresh step", "requests", "", {}, 1, "limit", rounds=1),
     Case("fresh step, in-memory client, beyond 0 ms", "fresh", "ms", {"latency_ms": 0}),
     Case("fresh step, in-memory client, beyond 20 ms", "fresh", "ms", {"latency_ms": 20}, rounds=3),
-    Case("fresh step, boto3, beyond 20 ms", "wire", "ms", steps(50, what="fresh", latency_ms=20), 2, rounds=3),
+    Case(
+        "fresh step, boto3, beyond 20 ms",
+        "wire",
+        "ms",
+        steps(50, what="fresh", latency_ms=20),
+        2,
+        floor="boto3 alone",
+    ),
     Case(
         "fresh step, light transport, beyond 20 ms",
         "wire",
         "ms",
         steps(50, what="fresh", latency_ms=20, transport="light"),
         4,
-        rounds=3,
+        floor="socket alone",
     ),
     Case("import, beyond bare Python", "imports", "ms", {}, 3),
     Case("cold process to its first finished invocation, boto3", "wire", "ms", {"what": "cold"}, 1.5),

@@ -2,7 +2,7 @@
 
 The same loop as in `replay`, over a method of an extension type that takes the same arguments and returns a prebuilt
 object: `dict.get` with its default. No Python SDK can be faster than that. Under asyncio, the loop awaits a future
-that is done.
+that is done. For fresh steps it is a request without an SDK: by a boto3 client, or as prepared bytes.
 """
 
 from __future__ import annotations
@@ -11,15 +11,23 @@ import asyncio
 import time
 from typing import Any, Literal
 
+from benches.questions import wire
+
 PREBUILT = {"order": "A-1", "amount": 0.25, "paid": True, "lines": 1}
 
 
-def measure(sdk: str, steps: int, way: Literal["called", "awaited", "gathered"] = "called", **_: Any) -> float:
-    """Microseconds per turn of the loop; what else the row measures is no matter here."""
-    del sdk
+Way = Literal["called", "awaited", "gathered", "boto3 alone", "socket alone"]
+
+
+def measure(sdk: str, steps: int, way: Way = "called", latency_ms: int = 0, **_: Any) -> float:
+    """In the unit of its row, per turn of the loop; what else the row measures is no matter here."""
     if way == "called":
         return called(steps)
-    return asyncio.run(awaited(steps) if way == "awaited" else gathered(steps))
+    if way == "awaited":
+        return asyncio.run(awaited(steps))
+    if way == "gathered":
+        return asyncio.run(gathered(steps))
+    return wire.measure(sdk, way, steps, latency_ms)
 
 
 def never(_: object) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """What do the SDKs cost over their own clients: pages of state, fresh steps, and the start of a cold process?
 
-Each figure is that of a process of its own, because both SDKs keep the client that they make first.
+Each figure is that of a process of its own, because both SDKs keep the client that they make first. Two more say what a
+request costs without an SDK: the same updates by a boto3 client, and prepared bytes over a bare socket.
 """
 
 from __future__ import annotations
@@ -8,23 +9,32 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import socket
+import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from benches.events import ARN, LambdaContext, event_text, execution_record, finished_step, small_result
 from benches.questions.replay import NAME, stored
 from benches.service import service
 
-What = Literal["pages", "fresh", "cold"]
+What = Literal["pages", "fresh", "cold", "boto3 alone", "socket alone"]
+BESIDE_TIMES = ("fresh", "boto3 alone", "socket alone")
+"""What is a median of single requests, less the time for which the service held them."""
 
 
 def measure(sdk: str, what: What, steps: int = 1, latency_ms: int = 0, transport: str = "boto3") -> float:
-    """Microseconds per operation (pages), milliseconds a step beyond the latency (fresh), or milliseconds (cold)."""
+    """Microseconds per operation (pages), milliseconds to the end of a process (cold), else milliseconds a request.
+
+    Of a request, the time for which the service held it is taken off: the latency, and what its timer adds to that.
+    """
     records = [finished_step(n, stored(sdk, small_result(n)), NAME) for n in range(1, steps + 1)] * (what == "pages")
-    with service(records, latency_ms) as found:
-        environment = os.environ | found | {"DURABLE_EXECUTION_TRANSPORT": transport}
+    with service(records, latency_ms) as running:
+        environment = os.environ | running.environment | {"DURABLE_EXECUTION_TRANSPORT": transport}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a deployed package comes with its bytecode
         command = [sys.executable, "-m", "benches.questions.wire", sdk, what, str(steps)]
         started = time.perf_counter()
@@ -33,23 +43,22 @@ def measure(sdk: str, what: What, steps: int = 1, latency_ms: int = 0, transport
     if what == "cold":
         return elapsed * 1e3
     spent = float(done.stdout)
-    return spent / steps * 1e6 if what == "pages" else spent / steps * 1e3 - latency_ms
+    return spent * 1e3 - running.held_ms if what in BESIDE_TIMES else spent / steps * 1e6
 
 
 def run(sdk: str, what: What, steps: int) -> float:
-    """Seconds of the handler's loop (fresh) or of the invocation."""
+    """Seconds of a step (fresh) or of the invocation."""
     module = importlib.import_module(sdk)
-    spent = 0.0
+    spent: list[float] = []
 
     def handler(_: object, context: Any) -> int:
-        nonlocal spent
         if what == "pages":
             return sum(context.step(lambda _: None, NAME)["lines"] >= 0 for _ in range(steps))
         context.step(lambda _: 0)  # makes the client and its connection
-        started = time.perf_counter()
         for number in range(steps if what == "fresh" else 0):
+            started = time.perf_counter()
             context.step(lambda _, number=number: {"order": number})
-        spent = time.perf_counter() - started
+            spent.append(time.perf_counter() - started)
         return steps
 
     state = {"Operations": [execution_record()], "NextMarker": "m0"}
@@ -62,8 +71,55 @@ def run(sdk: str, what: What, steps: int) -> float:
     output = durable(event, LambdaContext())
     elapsed = time.perf_counter() - started
     assert output == {"Status": "SUCCEEDED", "Result": str(steps)}, output
-    return spent if what == "fresh" else elapsed
+    return statistics.median(spent) if what == "fresh" else elapsed
+
+
+def alone(what: What, steps: int) -> float:
+    """Seconds of a request without an SDK."""
+    send = boto3_call() if what == "boto3 alone" else socket_exchange()
+    send()  # makes the connection
+    spent = []
+    for _ in range(steps):
+        started = time.perf_counter()
+        send()
+        spent.append(time.perf_counter() - started)
+    return statistics.median(spent)
+
+
+UPDATES = [
+    {"Id": "0" * 64, "Type": "STEP", "SubType": "Step", "Action": "START"},
+    {"Id": "0" * 64, "Type": "STEP", "SubType": "Step", "Action": "SUCCEED", "Payload": '{"order": 7}'},
+]
+"""What a fresh step sends."""
+
+
+def boto3_call() -> Callable[[], object]:
+    """A checkpoint by a boto3 client."""
+    import boto3
+
+    client: Any = boto3.client("lambda")
+    return lambda: client.checkpoint_durable_execution(
+        DurableExecutionArn=ARN, CheckpointToken="token-1", Updates=UPDATES
+    )
+
+
+def socket_exchange() -> Callable[[], object]:
+    """A checkpoint in prepared bytes: what the way to the service and back costs, and waking up on either side."""
+    url = urlsplit(os.environ["AWS_ENDPOINT_URL_LAMBDA"])
+    connection = socket.create_connection((url.hostname or "", url.port or 0))
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    body = json.dumps({"CheckpointToken": "token-1", "Updates": UPDATES}).encode()
+    head = f"POST /2025-12-01/durable-executions/x/checkpoint HTTP/1.1\r\nX: {'-' * 700}\r\nContent-Length: {len(body)}"
+
+    def exchange() -> None:
+        connection.sendall(b"%s\r\n\r\n%s" % (head.encode(), body))
+        received = b""
+        while not received.endswith(b"]}}"):
+            received += connection.recv(65536)
+
+    return exchange
 
 
 if __name__ == "__main__":
-    print(run(sys.argv[1], sys.argv[2], int(sys.argv[3])))  # type: ignore[arg-type]  # one of `What`
+    _, _sdk, _what, _steps = sys.argv
+    print(alone(_what, int(_steps)) if _what.endswith("alone") else run(_sdk, _what, int(_steps)))  # type: ignore[arg-type]  # one of `What`
