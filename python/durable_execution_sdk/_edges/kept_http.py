@@ -161,7 +161,7 @@ def _message(request: Any) -> bytes:
     target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
     body: bytes = request.body or b""
     lines = [f"{request.method} {target} HTTP/1.1", "Accept-Encoding: identity"]
-    lines += [f"{name}: {_text(value)}" for name, value in request.headers.items()]
+    lines += [f"{name}: {value}" for name, value in request.headers.items()]
     if body:
         lines.append(f"Content-Length: {len(body)}")
     head = "\r\n".join(lines)
@@ -169,10 +169,6 @@ def _message(request: Any) -> bytes:
         message = f"A header or the path of a request to {parts.netloc} has characters that end it early"
         raise ValueError(message)
     return b"%s\r\n\r\n%s" % (head.encode("latin-1"), body)
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
 def read_answer(sock: socket.socket) -> tuple[Answer, bool]:

@@ -35,6 +35,14 @@ def _derived(key: bytes, text: str) -> bytes:
     return hmac.digest(key, text.encode(), "sha256")
 
 
+class _Fields(dict[str, str]):
+    """Headers to be signed, as much of botocore's class as the signer reads."""
+
+    def get_all(self, name: str) -> tuple[str]:
+        """All values of that name: each is there once."""
+        return (self[name],)
+
+
 def quick_signer(signer: Any) -> Any:
     """`SigV4Auth`, which is given, with a memory. Where botocore stops calling these methods, it has none."""
 
@@ -43,15 +51,20 @@ def quick_signer(signer: Any) -> Any:
         text: str = signer._normalize_url_path(None, path)
         return text
 
+    chosen: dict[tuple[str, ...], list[tuple[str, str]]] = {}  # as many as there are kinds of requests
+
     class QuickSigner(signer):  # type: ignore[misc]  # a class that is known at run time
         def _sign(self, key: bytes, msg: str, hex: bool = False) -> str | bytes:  # noqa: A002  # botocore's name
             return hmac.digest(key, msg.encode(), "sha256").hex() if hex else _derived(key, msg)
 
-        def headers_to_sign(self, request: Any) -> Any:
-            chosen = request.context.get("headers_to_sign")
-            if chosen is None:
-                chosen = request.context["headers_to_sign"] = super().headers_to_sign(request)
-            return chosen
+        def headers_to_sign(self, request: Any) -> _Fields:
+            headers = request.headers
+            names = tuple(headers)
+            signed = chosen.get(names)
+            if signed is None:
+                among = super().headers_to_sign(request)
+                signed = chosen[names] = [(name.lower(), name) for name in names if name in among]
+            return _Fields([(lower, headers[name]) for lower, name in signed])
 
         def _normalize_url_path(self, path: str) -> str:
             return normalized(path)
