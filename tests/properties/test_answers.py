@@ -146,3 +146,12 @@ def test_bodies_arrive_whole_in_any_pieces(body: bytes, cuts: list[int]) -> None
     status, headers, content, is_last = ours(in_pieces(text, cuts))
     assert (status, content, is_last) == (200, body, False)
     assert headers == [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+
+
+HEAD = PLAIN.index(b"{}")
+
+
+@given(st.integers(HEAD, len(PLAIN) - 1) | st.just(0))
+def test_a_connection_on_which_too_much_came_is_given_up(cut: int) -> None:
+    *_, content, is_last = ours([PLAIN[:cut], PLAIN[cut:] + b"H"])
+    assert (content, is_last) == (b"{}", True)

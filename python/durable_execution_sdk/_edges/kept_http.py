@@ -195,8 +195,8 @@ def read_answer(sock: socket.socket) -> tuple[Answer, bool]:
 
 def _completed(sock: socket.socket, begun: bytes, length: int) -> bytes:
     pieces, missing = [begun], length - len(begun)
-    while missing:
-        piece = sock.recv(min(missing, _AT_ONCE))
+    while missing > 0:
+        piece = sock.recv(_AT_ONCE)  # all that there is: what TLS keeps of a record would not be seen to wait
         if not piece:
             raise http.client.IncompleteRead(b"".join(pieces), missing)
         pieces.append(piece)
