@@ -33,23 +33,26 @@ def resident_bytes() -> int:
 def growth(sdk: str, steps: int) -> float:
     """Bytes per operation between the event parsed and the last step replayed."""
     module = importlib.import_module(sdk)
-    grown = 0
+    at_the_end = 0
 
     def handler(_: object, context: object) -> None:
-        nonlocal grown
-        for _ in range(steps):
+        nonlocal at_the_end
+        for _ in range(finished):
             context.step(None, replay.NAME)  # type: ignore[attr-defined]  # either SDK's context
-        grown = resident_bytes() - before
+        at_the_end = resident_bytes()
 
     durable = module.durable_execution(handler, boto3_client=Client())
-    for warm in (1, 1):
-        durable(json.loads(replay.event(sdk, warm)), LambdaContext())
-    invocation = json.loads(replay.event(sdk, steps))
+    finished = 1
+    for _ in range(2):
+        output = durable(json.loads(replay.event(sdk, finished)), LambdaContext())
+        assert output["Status"] == "SUCCEEDED", output
+    finished = steps
+    invocation = json.loads(replay.event(sdk, finished))
     replay.event.cache_clear()
     before = resident_bytes()
     output = durable(invocation, LambdaContext())
     assert output["Status"] == "SUCCEEDED", output
-    return grown / steps
+    return (at_the_end - before) / steps
 
 
 if __name__ == "__main__":

@@ -8,18 +8,18 @@ mod support;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use durable_core::history::History;
 use durable_core::ids::{Ids, operation_id};
-use durable_core::page::{Span, state_page, unescape};
+use durable_core::page::{state_page, unescape};
 use durable_core::status::Status;
 use std::hint::black_box;
-use support::{Results, children, index, steps};
+use support::{Kept, Results, children, index, steps};
 
 /// Look up the operations at these positions of the root; how many are finished.
-fn replay(history: &mut History<Span>, positions: impl Iterator<Item = u64>) -> usize {
+fn replay(history: &mut History<Kept>, positions: impl Iterator<Item = u64>) -> usize {
     let mut ids = Ids::new("");
     positions
         .filter(|position| {
             let found = history.find(&ids.at(*position));
-            found.is_some_and(|slot| slot.facts.status == Status::Succeeded)
+            found.is_some_and(|slot| slot.source.0.status() == Status::Succeeded)
         })
         .count()
 }

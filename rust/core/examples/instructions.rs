@@ -17,14 +17,14 @@ use durable_core::batch::Outbox;
 use durable_core::codec::{Scratch, tagged};
 use durable_core::history::History;
 use durable_core::ids::Ids;
-use durable_core::page::{Span, state_page, unescape};
+use durable_core::page::{state_page, unescape};
 use durable_core::status::Status;
 use durable_core::time::{Jitter, exponential_delay, finalized};
 use nothing::Nothing;
 use std::hint::black_box;
 use std::io::Write as _;
 use std::process::ExitCode;
-use support::{Results, STEPS_OF_A_CHILD, children, steps};
+use support::{Kept, Results, STEPS_OF_A_CHILD, children, steps};
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -80,7 +80,7 @@ fn replay(page: &[u8], nested: bool) -> Option<()> {
     }
     for position in 1..=count / (STEPS_OF_A_CHILD + 1) {
         let id = root.at(position);
-        (history.find(&id)?.facts.status == Status::Succeeded).then_some(())?;
+        (history.find(&id)?.source.0.status() == Status::Succeeded).then_some(())?;
         let mut inside = Ids::new(&id.to_string());
         for number in 1..=STEPS_OF_A_CHILD {
             reader.recall(&mut history, page, &mut inside, number)?;
@@ -98,14 +98,14 @@ struct Reader {
 impl Reader {
     fn recall(
         &mut self,
-        history: &mut History<Span>,
+        history: &mut History<Kept>,
         page: &[u8],
         ids: &mut Ids,
         position: u64,
     ) -> Option<()> {
-        let slot = history.find(&ids.at(position))?;
-        (slot.facts.status == Status::Succeeded).then_some(())?;
-        let result = unescape(slot.source.of(page)?, &mut self.buffer)?;
+        let (facts, result) = history.find(&ids.at(position))?.source;
+        (facts.status() == Status::Succeeded).then_some(())?;
+        let result = unescape(result.of(page)?, &mut self.buffer)?;
         tagged::read(result, &mut self.scratch, &mut Nothing).ok()
     }
 }

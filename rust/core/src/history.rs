@@ -3,70 +3,55 @@
 //! Theory of operation. Records lie in the order first seen, each with its id as 32 bytes. A replay asks for one operation
 //! after the other, and history lists them in nearly the same order: so whoever asks looks first at the record behind the
 //! one that was found last, which costs one comparison of bytes that the processor has fetched ahead. All other asks go
-//! through a table of places (open addressing, linear probing, at most two thirds full) that holds 32 bits of each id, so
-//! that a wrong record is never touched.
+//! through a hash table of places. Ids are digests, so their first bytes are the hash; what the table keeps of it beside
+//! each place lets a wrong record be touched once in a hundred asks.
+
+use std::fmt;
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use crate::ids::Id;
-use crate::status::{Kind, Status, SubType};
-
-/// What the index knows of an operation without looking into its source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Facts {
-    /// What it is.
-    pub kind: Kind,
-    /// Where it stands.
-    pub status: Status,
-    /// Which construct made it.
-    pub sub_type: SubType,
-    /// Its result is to be made again from its children.
-    pub replay_children: bool,
-    /// It was recorded in a form that only the complete reader understands.
-    pub irregular: bool,
-}
-
-impl Facts {
-    /// Whether the service will have news of it by itself: a timer, somebody outside, another function.
-    pub fn is_pending(self) -> bool {
-        match self.kind {
-            Kind::Step => self.status == Status::Pending,
-            Kind::Wait | Kind::Callback | Kind::ChainedInvoke => self.status == Status::Started,
-            Kind::Execution | Kind::Context => false,
-        }
-    }
-}
 
 /// One record.
 #[derive(Debug)]
 pub struct Slot<S> {
     /// Its id.
     pub id: Id,
-    /// What the index knows.
-    pub facts: Facts,
-    /// Where the rest is.
+    /// What is kept of it.
     pub source: S,
 }
 
 /// All records of one execution, in the order first seen.
-#[derive(Debug)]
 pub struct History<S> {
     slots: Vec<Slot<S>>,
     /// Behind the record that was found last.
     cursor: usize,
-    /// 0 is free; else the upper half of a key above, and the place plus one below.
-    table: Vec<u64>,
+    /// Places in `slots`.
+    table: HashTable<u32>,
+    /// How many records there may be.
+    most: usize,
 }
+
+/// Places are kept in 32 bits; the highest number is left to those who want to say "nowhere".
+pub const MOST_RECORDS: usize = u32::MAX as usize;
 
 impl<S> Default for History<S> {
     fn default() -> Self {
         Self {
             slots: Vec::new(),
             cursor: 0,
-            table: Vec::new(),
+            table: HashTable::new(),
+            most: MOST_RECORDS,
         }
     }
 }
 
-const LOW: u64 = 0xffff_ffff;
+impl<S: fmt::Debug> fmt::Debug for History<S> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.slots.fmt(out)
+    }
+}
 
 impl<S> History<S> {
     /// How many records there are.
@@ -87,23 +72,35 @@ impl<S> History<S> {
     /// Make room for records that are about to come.
     pub fn reserve(&mut self, more: usize) {
         self.slots.reserve(more);
-        self.widen(self.slots.len() + more);
+        let slots = &self.slots;
+        self.table
+            .reserve(more, |place| slots[*place as usize].id.key());
     }
 
-    /// Add a record, or replace the one of that id; what was replaced is given back.
-    pub fn put(&mut self, id: Id, facts: Facts, source: S) -> Option<(Facts, S)> {
-        self.widen(self.slots.len() + 1);
-        let free = match self.probe(&id) {
-            Ok(place) => {
-                let slot = &mut self.slots[place];
-                let old = std::mem::replace(&mut slot.facts, facts);
-                return Some((old, std::mem::replace(&mut slot.source, source)));
+    /// Add a record, or replace the one of that id. Gives back its place and what was replaced, or, where there are
+    /// `MOST_RECORDS` already, what was to be added.
+    pub fn put(&mut self, id: Id, source: S) -> Result<(u32, Option<S>), S> {
+        let slots = &mut self.slots;
+        let entry = self.table.entry(
+            id.key(),
+            |place| slots[*place as usize].id == id,
+            |place| slots[*place as usize].id.key(),
+        );
+        match entry {
+            Entry::Occupied(found) => {
+                let place = *found.get();
+                let old = std::mem::replace(&mut slots[place as usize].source, source);
+                Ok((place, Some(old)))
             }
-            Err(free) => free,
-        };
-        self.slots.push(Slot { id, facts, source });
-        self.table[free] = (id.key() & !LOW) | self.slots.len() as u64;
-        None
+            Entry::Vacant(free) => match u32::try_from(slots.len()) {
+                Ok(place) if slots.len() < self.most => {
+                    free.insert(place);
+                    slots.push(Slot { id, source });
+                    Ok((place, None))
+                }
+                _ => Err(source),
+            },
+        }
     }
 
     /// The record of that id.
@@ -124,66 +121,12 @@ impl<S> History<S> {
     fn place(&self, id: &Id) -> Option<usize> {
         match self.slots.get(self.cursor) {
             Some(slot) if slot.id == *id => Some(self.cursor),
-            _ if self.table.is_empty() => None,
-            _ => self.probe(id).ok(),
+            _ => self
+                .table
+                .find(id.key(), |place| self.slots[*place as usize].id == *id)
+                .map(|place| *place as usize),
         }
     }
-
-    /// The place of a record, or the free cell where it belongs. The table has cells.
-    fn probe(&self, id: &Id) -> Result<usize, usize> {
-        let mask = self.table.len() - 1;
-        let key = id.key();
-        let mut cell = first_cell(key, mask);
-        loop {
-            let held = self.table[cell];
-            if held == 0 {
-                return Err(cell);
-            }
-            if held & !LOW == key & !LOW {
-                let place = place_in(held);
-                if self.slots[place].id == *id {
-                    return Ok(place);
-                }
-            }
-            cell = (cell + 1) & mask;
-        }
-    }
-
-    fn widen(&mut self, records: usize) {
-        if records + records / 2 < self.table.len() {
-            return;
-        }
-        let cells = (records + records / 2 + 1).next_power_of_two().max(16);
-        self.table.clear();
-        self.table.resize(cells, 0);
-        let mask = cells - 1;
-        for (place, slot) in self.slots.iter().enumerate() {
-            let key = slot.id.key();
-            let mut cell = first_cell(key, mask);
-            while self.table[cell] != 0 {
-                cell = (cell + 1) & mask;
-            }
-            self.table[cell] = (key & !LOW) | (place + 1) as u64;
-        }
-    }
-}
-
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "the mask keeps fewer bits than any machine has"
-)]
-#[inline]
-fn first_cell(key: u64, mask: usize) -> usize {
-    (key as usize) & mask
-}
-
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "only the lower half is left; four billion records do not fit in memory"
-)]
-#[inline]
-fn place_in(held: u64) -> usize {
-    (held & LOW) as usize - 1
 }
 
 #[cfg(test)]
@@ -195,14 +138,6 @@ mod tests {
     use super::*;
     use crate::ids::operation_id;
 
-    const FACTS: Facts = Facts {
-        kind: Kind::Step,
-        status: Status::Succeeded,
-        sub_type: SubType::Step,
-        replay_children: false,
-        irregular: false,
-    };
-
     #[test]
     fn ids_with_equal_keys_are_told_apart() {
         let mut text = operation_id("", 1).hex();
@@ -211,11 +146,11 @@ mod tests {
         let second = Id::of_text(&text);
         assert_eq!(first.key(), second.key());
         let mut history = History::default();
-        assert_eq!(history.put(first, FACTS, 1), None);
-        assert_eq!(history.put(second, FACTS, 2), None);
+        assert_eq!(history.put(first, 1), Ok((0, None)));
+        assert_eq!(history.put(second, 2), Ok((1, None)));
         assert_eq!(history.find(&first).map(|slot| slot.source), Some(1));
         assert_eq!(history.find(&second).map(|slot| slot.source), Some(2));
-        assert_eq!(history.put(first, FACTS, 3), Some((FACTS, 1)));
+        assert_eq!(history.put(first, 3), Ok((0, Some(1))));
         assert_eq!(history.len(), 2);
     }
 
@@ -225,6 +160,22 @@ mod tests {
         assert!(history.is_empty());
         assert!(history.find(&operation_id("", 1)).is_none());
         assert!(history.peek(&operation_id("", 1)).is_none());
+    }
+
+    #[test]
+    fn a_full_history_gives_back_what_it_cannot_take() {
+        let id = |position| operation_id("", position);
+        let mut history = History {
+            most: 2,
+            ..History::default()
+        };
+        assert_eq!(history.put(id(1), "a"), Ok((0, None)));
+        assert_eq!(history.put(id(2), "b"), Ok((1, None)));
+        assert_eq!(history.put(id(3), "c"), Err("c"));
+        assert!(history.find(&id(3)).is_none());
+        assert_eq!(history.put(id(2), "d"), Ok((1, Some("b"))));
+        assert_eq!(history.find(&id(2)).map(|slot| slot.source), Some("d"));
+        assert_eq!(history.len(), 2);
     }
 
     #[derive(Clone, Debug)]
@@ -253,11 +204,13 @@ mod tests {
             for next in moves {
                 match next {
                     Move::Put(position, value) => {
-                        let old = history.put(operation_id("", position), FACTS, value).map(|old| old.1);
-                        prop_assert_eq!(old, model.insert(position, value));
+                        let put = history.put(operation_id("", position), value);
+                        let old = model.insert(position, value);
                         if old.is_none() {
                             order.push(operation_id("", position));
                         }
+                        let place = order.iter().position(|id| *id == operation_id("", position)).unwrap();
+                        prop_assert_eq!(put, Ok((u32::try_from(place).unwrap(), old)));
                     }
                     Move::Find(position) => {
                         let found = history.find(&operation_id("", position)).map(|slot| slot.source);

@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub mod codec;
+pub mod facts;
 pub mod history;
 pub mod ids;
 pub mod page;

@@ -7,7 +7,7 @@
 mod escape;
 mod scanner;
 
-use crate::history::Facts;
+use crate::facts::Facts;
 use crate::ids::Id;
 use crate::status::{Kind, Status, SubType};
 pub use escape::unescape;
@@ -50,8 +50,6 @@ pub struct Located {
     pub id_text: Span,
     /// `Name`
     pub name: Span,
-    /// Whether there are escapes in the name: it is all that a replay reads apart from the result.
-    pub name_escaped: bool,
     /// `ParentId`
     pub parent_id: Span,
     /// `Result` of whichever details there are.
@@ -128,11 +126,40 @@ pub fn members<'a, const N: usize>(object: &'a [u8], wanted: [&str; N]) -> [Opti
     found
 }
 
+/// The string whose first character (or closing quote) is at `start`, without its quotes; and whether it has no escapes.
+/// None if there is no such string.
+#[inline]
+pub fn text_at(page: &[u8], start: u32) -> Option<(&[u8], bool)> {
+    let at = (start as usize).checked_sub(1)?;
+    let (text, plain) = Scanner { page, at }.text().ok()?;
+    Some((text.of(page)?, plain))
+}
+
+/// The value that starts at `start`, as JSON; the page was scanned before.
+pub fn value_at(page: &[u8], start: u32) -> Option<&[u8]> {
+    let start = start as usize;
+    let mut scanner = Scanner { page, at: start };
+    scanner.skip(0).ok()?;
+    page.get(start..scanner.at)
+}
+
+/// Places in a page are kept in 32 bits.
+fn check_size(bytes: usize) -> Scan<()> {
+    if u32::try_from(bytes).is_ok() {
+        return Ok(());
+    }
+    Err(PageError::Form {
+        expected: "a page of less than 4 GiB",
+        offset: u32::MAX as usize,
+    })
+}
+
 fn scan(page: &[u8], nested: bool) -> Result<Scanned, PageError> {
-    if u32::try_from(page.len()).is_err() || std::str::from_utf8(page).is_err() {
+    check_size(page.len())?;
+    if let Err(error) = std::str::from_utf8(page) {
         return Err(PageError::Form {
-            expected: "less than 4 GiB of UTF-8",
-            offset: 0,
+            expected: "UTF-8",
+            offset: error.valid_up_to(),
         });
     }
     let mut scanner = Scanner { page, at: 0 };
@@ -198,7 +225,6 @@ fn operation(scanner: &mut Scanner<'_>) -> Scan<Located> {
     let mut found = [Span::ABSENT; 6];
     let [id, kind, status, sub_type, name, parent_id] = &mut found;
     let mut details = Details::default();
-    let mut name_escaped = false;
     scanner.object(3, |scanner, member| {
         let place = match member {
             b"Id" => &mut *id,
@@ -215,11 +241,8 @@ fn operation(scanner: &mut Scanner<'_>) -> Scan<Located> {
         };
         let (text, plain) = scanner.text_or_null()?;
         *place = text;
-        if member == b"Name" {
-            name_escaped = !plain;
-        } else {
-            details.irregular |= !plain;
-        }
+        // Escapes in a name are undone when it is compared.
+        details.irregular |= !plain && member != b"Name";
         Ok(())
     })?;
     let text = |span: Span| span.of(page).unwrap_or_default();
@@ -243,11 +266,18 @@ fn operation(scanner: &mut Scanner<'_>) -> Scan<Located> {
         id: read_id(text(*id)),
         id_text: *id,
         name: *name,
-        name_escaped,
         parent_id: *parent_id,
         result: details.result,
         facts,
     })
+}
+
+impl Located {
+    /// The id of the context that the operation lies in; nothing and an empty text are the same.
+    pub fn parent(&self, page: &[u8]) -> Option<Id> {
+        let parent = self.parent_id.of(page)?;
+        (!parent.is_empty()).then(|| read_id(parent))
+    }
 }
 
 /// The id behind a JSON string without its quotes.
@@ -409,6 +439,44 @@ mod tests {
         let scanned = state_page(page).unwrap();
         assert_eq!(scanned.operations[0].id, Id::of_text(b"a"));
         assert!(scanned.operations[0].facts.irregular);
+    }
+
+    #[test]
+    fn sizes_beyond_32_bits_are_refused() {
+        assert_eq!(check_size(u32::MAX as usize), Ok(()));
+        assert_eq!(
+            check_size(1 << 32),
+            Err(PageError::Form {
+                expected: "a page of less than 4 GiB",
+                offset: u32::MAX as usize
+            })
+        );
+    }
+
+    #[test]
+    fn strings_and_values_are_found_by_their_start() {
+        let scanned = state_page(PAGE.as_bytes()).unwrap();
+        let [a, b] = &scanned.operations[..] else {
+            panic!("two operations")
+        };
+        let page = PAGE.as_bytes();
+        assert_eq!(text_at(page, a.name.start), Some((&b"n"[..], true)));
+        assert_eq!(
+            text_at(page, a.result.start),
+            Some((&br#"{\"t\":\"m\"}"#[..], false))
+        );
+        assert_eq!(text_at(br#""""#, 1), Some((&b""[..], true)));
+        for absent in [0, 1, 3, u32::MAX] {
+            assert_eq!(text_at(b"abc", absent), None);
+        }
+        for operation in [a, b] {
+            assert_eq!(
+                value_at(page, operation.whole.start),
+                operation.whole.of(page)
+            );
+        }
+        assert_eq!(value_at(page, u32::MAX), None);
+        assert_eq!((a.parent(page), b.parent(page)), (None, Some(a.id)));
     }
 
     #[test]

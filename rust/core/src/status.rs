@@ -85,6 +85,16 @@ pub enum SubType {
 }
 
 impl Kind {
+    /// All of them, each at the place of its number.
+    pub const ALL: [Self; 6] = [
+        Self::Execution,
+        Self::Context,
+        Self::Step,
+        Self::Wait,
+        Self::Callback,
+        Self::ChainedInvoke,
+    ];
+
     /// Read the wire word.
     pub fn parse(word: &[u8]) -> Option<Self> {
         Some(match word {
@@ -100,6 +110,18 @@ impl Kind {
 }
 
 impl Status {
+    /// All of them, each at the place of its number.
+    pub const ALL: [Self; 8] = [
+        Self::Started,
+        Self::Pending,
+        Self::Ready,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Cancelled,
+        Self::TimedOut,
+        Self::Stopped,
+    ];
+
     /// Read the wire word.
     pub fn parse(word: &[u8]) -> Option<Self> {
         Some(match word {
@@ -136,6 +158,23 @@ impl Action {
 }
 
 impl SubType {
+    /// All of them, each at the place of its number.
+    pub const ALL: [Self; 13] = [
+        Self::Absent,
+        Self::Step,
+        Self::Wait,
+        Self::Callback,
+        Self::RunInChildContext,
+        Self::Map,
+        Self::MapIteration,
+        Self::Parallel,
+        Self::ParallelBranch,
+        Self::WaitForCallback,
+        Self::WaitForCondition,
+        Self::ChainedInvoke,
+        Self::Custom,
+    ];
+
     /// Read the wire word; what the SDKs do not write is `Custom`.
     pub fn parse(word: &[u8]) -> Self {
         match word {

@@ -7,7 +7,7 @@
 #[path = "../../core/tests/support/mod.rs"]
 mod support;
 
-use durable_core::page::{Scanned, Span, acknowledgement, state_page};
+use durable_core::page::{Scanned, Span, acknowledgement, state_page, text_at, value_at};
 use durable_core::status::{Kind, Status, SubType};
 use libfuzzer_sys::fuzz_target;
 use support::{Value, reference};
@@ -24,6 +24,14 @@ fuzz_target!(|bytes: &[u8]| {
                     .is_some_and(|whole| whole.starts_with(b"{") && whole.ends_with(b"}"))
             );
             assert!(operation.id_text.of(bytes).is_some_and(|id| !id.is_empty()));
+            assert_eq!(
+                value_at(bytes, operation.whole.start),
+                operation.whole.of(bytes)
+            );
+            for part in [operation.name, operation.result] {
+                let found = text_at(bytes, part.start).map(|(text, _)| text);
+                assert_eq!(found, part.of(bytes));
+            }
         }
         if !text.contains('\\') {
             if let Some(Value::Map(members)) = reference::json(text, 1_000) {

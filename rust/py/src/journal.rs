@@ -4,7 +4,8 @@
 //! happens in it: what is replaced or dropped is carried out first.
 
 use durable_core::batch::{Orphans, Outbox};
-use durable_core::history::{Facts, History};
+use durable_core::facts::Facts;
+use durable_core::history::{History, MOST_RECORDS};
 use durable_core::ids::Id;
 use durable_core::page::{self, PageError, Scanned};
 use durable_core::status::Kind;
@@ -18,12 +19,13 @@ use crate::errors::history_error;
 use crate::held::Held;
 use crate::record::Record;
 use crate::scope::Scope;
-use crate::source::{Origin, Recent, Whole, id_text, read_object};
+use crate::source::{Contexts, Found, Origin, Recent, Whole, id_text, read_object};
 use crate::update;
 
 /// What the journal guards.
 pub struct State {
     pub history: History<Origin>,
+    pub contexts: Contexts,
     token: String,
     prior: bool,
     pending: usize,
@@ -62,24 +64,52 @@ pub struct Acknowledgement {
 }
 
 impl State {
-    fn put(&mut self, id: Id, facts: Facts, origin: Origin) -> Option<Origin> {
+    /// Add a record: what it replaces or, if there is no room, itself.
+    fn put(&mut self, found: Found) -> Result<Option<Origin>, Origin> {
+        let mut origin = found.origin;
+        if let Some(parent) = found.parent {
+            match self.contexts.place(parent) {
+                Some(place) => origin.lie_in(place),
+                None => return Err(origin),
+            }
+        }
+        let facts = origin.facts().facts();
+        let (_, old) = self.history.put(found.id, origin)?;
         self.prior |= facts.kind != Kind::Execution;
         self.pending += usize::from(facts.is_pending());
-        let (old, origin) = self.history.put(id, facts, origin)?;
-        self.pending -= usize::from(old.is_pending());
-        Some(origin)
+        if let Some(old) = &old {
+            self.pending -= usize::from(old.facts().facts().is_pending());
+        }
+        Ok(old)
     }
 }
 
 impl Journal {
-    fn put_all(&self, py: Python<'_>, records: impl ExactSizeIterator<Item = (Id, Facts, Origin)>) {
-        let replaced: Vec<Origin> = self.state.with(py, |state| {
+    fn put_all(
+        &self,
+        py: Python<'_>,
+        mut records: impl ExactSizeIterator<Item = Found>,
+    ) -> PyResult<()> {
+        let mut replaced = Vec::new();
+        let refused = self.state.with(py, |state| {
             state.history.reserve(records.len());
-            records
-                .filter_map(|(id, facts, origin)| state.put(id, facts, origin))
-                .collect()
+            records.find_map(|found| match state.put(found) {
+                Ok(old) => {
+                    replaced.extend(old);
+                    None
+                }
+                Err(refused) => Some(refused),
+            })
         });
-        drop(replaced);
+        match refused {
+            None => Ok(()),
+            Some(_) => Err(history_error(
+                py,
+                &format!("a history holds at most {MOST_RECORDS} operations"),
+                None,
+                None,
+            )),
+        }
     }
 
     /// Index objects in groups, so that what was just read is still near; what comes before a wrong one stays.
@@ -93,7 +123,7 @@ impl Journal {
         let mut add = |operation| -> PyResult<()> {
             read.push(read_object(&operation?, &mut recent)?);
             if read.len() == GROUP {
-                self.put_all(py, read.drain(..));
+                self.put_all(py, read.drain(..))?;
             }
             Ok(())
         };
@@ -102,22 +132,23 @@ impl Journal {
         } else {
             operations.try_iter()?.try_for_each(&mut add)?;
         }
-        self.put_all(py, read.into_iter());
-        Ok(())
+        self.put_all(py, read.into_iter())
     }
 
-    fn put_page(&self, page: &Bound<'_, PyBytes>, scanned: &Scanned) {
-        let operations = scanned.operations.iter();
-        let records =
-            operations.map(|located| (located.id, located.facts, Origin::raw(page, located)));
-        self.put_all(page.py(), records);
+    fn put_page(&self, page: &Bound<'_, PyBytes>, scanned: &Scanned) -> PyResult<()> {
+        let records = scanned.operations.iter().map(|located| Found {
+            id: located.id,
+            parent: located.parent(page.as_bytes()),
+            origin: Origin::raw(page, located),
+        });
+        self.put_all(page.py(), records)
     }
 
     fn wholes(&self, py: Python<'_>, wanted: impl Fn(Facts) -> bool) -> Vec<Whole> {
         self.state.with(py, |state| {
             let slots = state.history.slots().iter();
             slots
-                .filter(|slot| wanted(slot.facts))
+                .filter(|slot| wanted(slot.source.facts().facts()))
                 .map(|slot| slot.source.whole(py))
                 .collect()
         })
@@ -204,6 +235,7 @@ impl Journal {
         Self {
             state: Held::new(State {
                 history: History::default(),
+                contexts: Contexts::default(),
                 token,
                 prior: false,
                 pending: 0,
@@ -226,7 +258,7 @@ impl Journal {
     #[pyo3(signature = (body, /))]
     fn load_page(&self, body: &Bound<'_, PyBytes>) -> PyResult<Option<String>> {
         let scanned = scanned(body, page::state_page)?;
-        self.put_page(body, &scanned);
+        self.put_page(body, &scanned)?;
         Ok(scanned.next_marker)
     }
 
@@ -283,8 +315,9 @@ impl Journal {
         prefix: Option<&str>,
         parent_id: Option<Py<PyString>>,
         replaying: bool,
-    ) -> Scope {
-        Scope::new(slf.unbind(), prefix.unwrap_or(""), parent_id, replaying)
+    ) -> PyResult<Scope> {
+        let py = slf.py();
+        Scope::new(py, slf.unbind(), prefix.unwrap_or(""), parent_id, replaying)
     }
 
     #[pyo3(signature = (update, /))]
@@ -300,8 +333,11 @@ impl Journal {
             .filter(|parent| !parent.is_empty());
         let parent = parent.map(Id::of_text);
         let (ticket, refused) = self.state.with(py, |state| {
-            let history = &state.history;
-            let recorded_parent = |context: &Id| history.peek(context)?.source.parent(py);
+            let (history, contexts) = (&state.history, &state.contexts);
+            let recorded_parent = |context: &Id| {
+                let place = history.peek(context)?.source.parent();
+                contexts.get(place).copied()
+            };
             if state
                 .orphans
                 .admit(id, parent, update.kind, update.action, recorded_parent)
@@ -398,7 +434,7 @@ impl Journal {
         let outcome = self.outcome(py, scanned.token.as_deref());
         let mut changed = Vec::new();
         if outcome != "revoked" {
-            self.put_page(body, &scanned);
+            self.put_page(body, &scanned)?;
             let mut buffer = Vec::new();
             changed.reserve(scanned.operations.len());
             for located in &scanned.operations {

@@ -3,6 +3,7 @@
 //! The lane answers an operation from its SUCCEEDED record: next id, lookup, identity, decoding, and the value. Whatever
 //! is not that simple answers `MISS`, and nothing has changed then.
 
+use durable_core::facts::{Facts, PackedFacts};
 use durable_core::ids::{Id, Ids};
 use durable_core::page::unescape;
 use durable_core::status::{Kind, Status, SubType};
@@ -45,6 +46,8 @@ struct State {
 pub struct Scope {
     journal: Py<Journal>,
     parent_id: Option<Py<PyString>>,
+    /// What `parent_id` spells; an empty text is none.
+    parent: Option<Id>,
     state: Held<State>,
 }
 
@@ -54,6 +57,19 @@ struct Attempted {
     kind: Kind,
     sub_type: SubType,
     form: Form,
+}
+
+impl Attempted {
+    /// The facts of a record that answers it.
+    const fn finished(self) -> PackedFacts {
+        PackedFacts::new(Facts {
+            kind: self.kind,
+            status: Status::Succeeded,
+            sub_type: self.sub_type,
+            replay_children: false,
+            irregular: false,
+        })
+    }
 }
 
 /// How a recorded payload is read.
@@ -66,21 +82,28 @@ enum Form {
 
 impl Scope {
     pub fn new(
+        py: Python<'_>,
         journal: Py<Journal>,
         prefix: &str,
         parent_id: Option<Py<PyString>>,
         replaying: bool,
-    ) -> Self {
+    ) -> PyResult<Self> {
+        let parent = match &parent_id {
+            Some(parent_id) => parent_id.bind(py).to_str()?,
+            None => "",
+        };
+        let parent = (!parent.is_empty()).then(|| Id::of_text(parent.as_bytes()));
         let state = State {
             position: 0,
             replaying,
             ids: Ids::new(prefix),
         };
-        Self {
+        Ok(Self {
             journal,
             parent_id,
+            parent,
             state: Held::new(state),
-        }
+        })
     }
 
     /// The lane: the value at the next position, or `MISS`.
@@ -106,14 +129,12 @@ impl Scope {
     fn recorded(&self, id: &Id, attempted: Attempted, name: &Bound<'_, PyAny>) -> Option<Payload> {
         let py = name.py();
         // Read before the history is reached: text that is none raises, which may run Python code.
-        let wanted = Wanted::read(name, self.parent_id.as_ref())?;
+        let wanted = Wanted::read(name, self.parent.as_ref())?;
         self.journal.get().state.with(py, |journal| {
-            let slot = journal.history.find(id)?;
-            let facts = slot.facts;
-            let finished =
-                facts.status == Status::Succeeded && !facts.replay_children && !facts.irregular;
-            let same = facts.kind == attempted.kind && facts.sub_type == attempted.sub_type;
-            (finished && same && slot.source.agrees(py, &wanted)).then(|| slot.source.payload(py))
+            let record = &journal.history.find(id)?.source;
+            (record.facts() == attempted.finished()
+                && record.agrees(py, &wanted, &journal.contexts))
+            .then(|| record.payload(py))
         })
     }
 
@@ -134,7 +155,8 @@ impl Scope {
 
     #[inline]
     fn status(&self, py: Python<'_>, id: &Id) -> Option<Status> {
-        let status = |journal: &mut journal::State| Some(journal.history.peek(id)?.facts.status);
+        let status =
+            |journal: &mut journal::State| Some(journal.history.peek(id)?.source.facts().status());
         self.journal.get().state.with(py, status)
     }
 }

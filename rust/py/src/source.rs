@@ -1,6 +1,7 @@
 //! Where the records of a history come from: objects of the event, and slices of raw pages.
 
-use durable_core::history::Facts;
+use durable_core::facts::{Facts, PackedFacts};
+use durable_core::history::{History, Slot};
 use durable_core::ids::Id;
 use durable_core::page::{self, Located, Span};
 use durable_core::status::{Kind, Status, SubType};
@@ -15,30 +16,59 @@ use crate::errors::history_error;
 use crate::record::Record;
 use crate::timestamps::{Unit, milliseconds};
 
-/// A record that is kept as it came.
+/// A record that is kept as it came, with what replay asks first. In every form it takes 32 bytes: with its id, a line of
+/// the processor's cache.
 pub enum Origin {
-    /// A dictionary, and the strings in it that replay looks at.
-    Object(Object),
+    /// A dictionary, and the strings in it that replay looks at: they are held apart, so that no later change of the
+    /// dictionary is seen.
+    Object {
+        facts: PackedFacts,
+        /// Its place among the contexts.
+        parent: u32,
+        whole: Py<PyDict>,
+        name: Option<Py<PyString>>,
+        result: Option<Py<PyString>>,
+    },
     /// A slice of a raw page.
-    Raw(Raw),
+    Raw {
+        facts: PackedFacts,
+        /// Its place among the contexts.
+        parent: u32,
+        page: Py<PyBytes>,
+        /// Where the record starts.
+        whole: u32,
+        /// Where the name starts, or `NOWHERE`.
+        name: u32,
+        result: Span,
+    },
 }
 
-/// A record given as a Python object. The strings are held apart, so that no later change of the object is seen.
-pub struct Object {
-    whole: Py<PyDict>,
-    name: Option<Py<PyString>>,
-    parent_id: Option<Py<PyString>>,
-    result: Option<Py<PyString>>,
+const _: () = assert!(size_of::<Slot<Origin>>() == 64);
+
+/// The place of what is not there.
+pub const NOWHERE: u32 = u32::MAX;
+
+/// The contexts that recorded operations lie in, each once.
+#[derive(Default)]
+pub struct Contexts {
+    ids: History<()>,
+    last: u32,
 }
 
-/// A record in a raw page.
-pub struct Raw {
-    page: Py<PyBytes>,
-    whole: Span,
-    name: Span,
-    name_escaped: bool,
-    parent_id: Span,
-    result: Span,
+impl Contexts {
+    /// The place of a context, which is given one if it has none; None if there are too many.
+    pub fn place(&mut self, id: Id) -> Option<u32> {
+        // Neighbours lie in the same context.
+        if self.get(self.last) != Some(&id) {
+            self.last = self.ids.put(id, ()).ok()?.0;
+        }
+        Some(self.last)
+    }
+
+    /// The context at a place.
+    pub fn get(&self, place: u32) -> Option<&Id> {
+        Some(&self.ids.slots().get(place as usize)?.id)
+    }
 }
 
 /// A recorded result, taken out of the history.
@@ -69,13 +99,13 @@ fn known_bytes<'a>(py: Python<'a>, text: Option<&'a Py<PyString>>) -> &'a [u8] {
 pub struct Wanted<'a> {
     name_object: *mut PyObject,
     name: &'a [u8],
-    parent_id: &'a [u8],
+    parent: Option<&'a Id>,
 }
 
 impl<'a> Wanted<'a> {
-    /// None if a text is none, or cannot have been recorded.
+    /// None if the name is none, or cannot have been recorded.
     #[inline]
-    pub fn read(name: &'a Bound<'_, PyAny>, parent_id: Option<&'a Py<PyString>>) -> Option<Self> {
+    pub fn read(name: &'a Bound<'_, PyAny>, parent: Option<&'a Id>) -> Option<Self> {
         let text = if name.is_none() {
             b""
         } else {
@@ -84,10 +114,7 @@ impl<'a> Wanted<'a> {
         Some(Self {
             name_object: name.as_ptr(),
             name: text,
-            parent_id: match parent_id {
-                Some(parent_id) => bytes_of(parent_id.bind(name.py()))?,
-                None => b"",
-            },
+            parent,
         })
     }
 }
@@ -95,66 +122,77 @@ impl<'a> Wanted<'a> {
 impl Origin {
     /// Keep a slice of a page.
     pub fn raw(page: &Bound<'_, PyBytes>, located: &Located) -> Self {
-        Self::Raw(Raw {
+        Self::Raw {
+            facts: PackedFacts::new(located.facts),
+            parent: NOWHERE,
             page: page.clone().unbind(),
-            whole: located.whole,
-            name: located.name,
-            name_escaped: located.name_escaped,
-            parent_id: located.parent_id,
+            whole: located.whole.start,
+            name: located.name.start,
             result: located.result,
-        })
+        }
+    }
+
+    /// What replay asks first.
+    #[inline]
+    pub fn facts(&self) -> PackedFacts {
+        let (Self::Object { facts, .. } | Self::Raw { facts, .. }) = self;
+        *facts
+    }
+
+    /// The place of the context that the operation lies in, or `NOWHERE`.
+    #[inline]
+    pub fn parent(&self) -> u32 {
+        let (Self::Object { parent, .. } | Self::Raw { parent, .. }) = self;
+        *parent
+    }
+
+    /// Note the context that the operation lies in.
+    pub fn lie_in(&mut self, place: u32) {
+        let (Self::Object { parent, .. } | Self::Raw { parent, .. }) = self;
+        *parent = place;
     }
 
     /// Whether name and parent are the wanted ones; nothing and an empty text are the same. Runs no Python code.
     #[inline]
-    pub fn agrees(&self, py: Python<'_>, wanted: &Wanted<'_>) -> bool {
-        match self {
-            Self::Object(object) => {
-                let name = object.name.as_ref();
-                (name.is_some_and(|name| name.as_ptr() == wanted.name_object)
-                    || known_bytes(py, name) == wanted.name)
-                    && known_bytes(py, object.parent_id.as_ref()) == wanted.parent_id
+    pub fn agrees(&self, py: Python<'_>, wanted: &Wanted<'_>, contexts: &Contexts) -> bool {
+        let same_name = match self {
+            Self::Object { name, .. } => {
+                let name = name.as_ref();
+                name.is_some_and(|name| name.as_ptr() == wanted.name_object)
+                    || known_bytes(py, name) == wanted.name
             }
-            Self::Raw(raw) => {
-                let page = raw.page.as_bytes(py);
-                let name = raw.name.of(page).unwrap_or_default();
-                let same_name = if raw.name_escaped {
-                    page::unescape(name, &mut Vec::new()) == Some(wanted.name)
-                } else {
-                    name == wanted.name
-                };
-                same_name && raw.parent_id.of(page).unwrap_or_default() == wanted.parent_id
+            Self::Raw { page, name, .. } => {
+                let page = page.as_bytes(py);
+                match page::text_at(page, *name) {
+                    Some((name, true)) => name == wanted.name,
+                    Some((name, false)) => {
+                        page::unescape(name, &mut Vec::new()) == Some(wanted.name)
+                    }
+                    None => wanted.name.is_empty(),
+                }
             }
-        }
+        };
+        same_name && contexts.get(self.parent()) == wanted.parent
     }
 
     /// The recorded result. Runs no Python code.
     #[inline]
     pub fn payload(&self, py: Python<'_>) -> Payload {
         match self {
-            Self::Object(object) => match &object.result {
+            Self::Object { result, .. } => match result {
                 Some(text) => Payload::Text(text.clone_ref(py)),
                 None => Payload::Absent,
             },
-            Self::Raw(raw) if raw.result == Span::ABSENT => Payload::Absent,
-            Self::Raw(raw) => Payload::Escaped(raw.page.clone_ref(py), raw.result),
+            Self::Raw { result, .. } if *result == Span::ABSENT => Payload::Absent,
+            Self::Raw { page, result, .. } => Payload::Escaped(page.clone_ref(py), *result),
         }
-    }
-
-    /// The id of the context that the operation lies in. Runs no Python code.
-    pub fn parent(&self, py: Python<'_>) -> Option<Id> {
-        let parent = match self {
-            Self::Object(object) => known_bytes(py, object.parent_id.as_ref()),
-            Self::Raw(raw) => raw.parent_id.of(raw.page.as_bytes(py))?,
-        };
-        (!parent.is_empty()).then(|| Id::of_text(parent))
     }
 
     /// The whole record, taken out of the history to be read. Runs no Python code.
     pub fn whole(&self, py: Python<'_>) -> Whole {
         match self {
-            Self::Object(object) => Whole::Object(object.whole.clone_ref(py)),
-            Self::Raw(raw) => Whole::Raw(raw.page.clone_ref(py), raw.whole),
+            Self::Object { whole, .. } => Whole::Object(whole.clone_ref(py)),
+            Self::Raw { page, whole, .. } => Whole::Raw(page.clone_ref(py), *whole),
         }
     }
 }
@@ -163,8 +201,8 @@ impl Origin {
 pub enum Whole {
     /// A dictionary.
     Object(Py<PyDict>),
-    /// A slice of a page.
-    Raw(Py<PyBytes>, Span),
+    /// A page, and where in it the record starts.
+    Raw(Py<PyBytes>, u32),
 }
 
 impl Whole {
@@ -172,8 +210,8 @@ impl Whole {
     pub fn record(&self, py: Python<'_>) -> PyResult<Record> {
         match self {
             Self::Object(object) => Record::from_wire(object.bind(py), Unit::Milliseconds),
-            Self::Raw(page, span) => {
-                let text = span.of(page.as_bytes(py)).unwrap_or_default();
+            Self::Raw(page, start) => {
+                let text = page::value_at(page.as_bytes(py), *start).unwrap_or_default();
                 Record::from_wire(&codec::decode_json_bytes(py, text)?, Unit::Seconds)
             }
         }
@@ -188,8 +226,9 @@ impl Whole {
                 let id = object.get_item(intern!(py, "Id"))?;
                 (id, ended, Unit::Milliseconds)
             }
-            Self::Raw(page, span) => {
-                let text = span.of(page.as_bytes(py)).unwrap_or_default();
+            Self::Raw(page, start) => {
+                let page = page.as_bytes(py);
+                let text = page.get(*start as usize..).unwrap_or_default();
                 let value = |text: Option<&[u8]>| match text {
                     Some([b'"', plain @ .., b'"'])
                         if plain.is_ascii() && !plain.contains(&b'\\') =>
@@ -317,48 +356,41 @@ fn word<'a>(text: Option<&'a Bound<'_, PyString>>) -> &'a [u8] {
     text.and_then(bytes_of).unwrap_or_default()
 }
 
-/// Texts that came lately. Neighbours in a history have the same names and parents, in string objects of their own; where
-/// they share one, a replay touches an object that it has touched just before instead of one that is far away.
+/// Names that came lately. Neighbours in a history have the same names, in string objects of their own; where they share
+/// one, a replay touches an object that it has touched just before instead of one that is far away.
 #[derive(Default)]
 pub struct Recent<'py> {
     names: [Option<Bound<'py, PyString>>; 4],
-    parents: [Option<Bound<'py, PyString>>; 2],
     oldest: usize,
 }
 
 impl<'py> Recent<'py> {
-    fn share(
-        &mut self,
-        name: &mut Option<Bound<'py, PyString>>,
-        parent: &mut Option<Bound<'py, PyString>>,
-    ) {
-        self.oldest = self.oldest.wrapping_add(1);
-        shared(&mut self.names, self.oldest, name);
-        shared(&mut self.parents, self.oldest, parent);
+    fn share(&mut self, name: &mut Option<Bound<'py, PyString>>) {
+        let Some(new) = name else {
+            return;
+        };
+        let same = |known: &&Bound<'py, PyString>| bytes_of(known) == bytes_of(new);
+        if let Some(known) = self.names.iter().flatten().find(same) {
+            *name = Some(known.clone());
+        } else {
+            self.names[self.oldest % self.names.len()] = Some(new.clone());
+            self.oldest = self.oldest.wrapping_add(1);
+        }
     }
 }
 
-fn shared<'py>(
-    recent: &mut [Option<Bound<'py, PyString>>],
-    oldest: usize,
-    text: &mut Option<Bound<'py, PyString>>,
-) {
-    let Some(new) = text else {
-        return;
-    };
-    let same = |known: &&Bound<'py, PyString>| bytes_of(known) == bytes_of(new);
-    if let Some(known) = recent.iter().flatten().find(same) {
-        *text = Some(known.clone());
-    } else {
-        recent[oldest % recent.len()] = Some(new.clone());
-    }
+/// An operation on its way into the history.
+pub struct Found {
+    pub id: Id,
+    pub parent: Option<Id>,
+    pub origin: Origin,
 }
 
-/// Look at an operation that is a Python object: its id, the facts that replay needs, and what to keep of it.
+/// Look at an operation that is a Python object: its id, and what to keep of it.
 pub fn read_object<'py>(
     operation: &Bound<'py, PyAny>,
     recent: &mut Recent<'py>,
-) -> PyResult<(Id, Facts, Origin)> {
+) -> PyResult<Found> {
     let py = operation.py();
     let converted;
     let whole = if let Ok(whole) = operation.cast::<PyDict>() {
@@ -393,14 +425,19 @@ pub fn read_object<'py>(
         replay_children: members.replay_children,
         irregular: members.irregular,
     };
-    recent.share(&mut members.name, &mut members.parent_id);
-    let object = Object {
-        whole: whole.clone().unbind(),
-        name: members.name.map(Bound::unbind),
-        parent_id: members.parent_id.map(Bound::unbind),
-        result: members.result.map(Bound::unbind),
-    };
-    Ok((id, facts, Origin::Object(object)))
+    recent.share(&mut members.name);
+    let parent = word(members.parent_id.as_ref());
+    Ok(Found {
+        id,
+        parent: (!parent.is_empty()).then(|| Id::of_text(parent)),
+        origin: Origin::Object {
+            facts: PackedFacts::new(facts),
+            parent: NOWHERE,
+            whole: whole.clone().unbind(),
+            name: members.name.map(Bound::unbind),
+            result: members.result.map(Bound::unbind),
+        },
+    })
 }
 
 /// The text of an operation's id, of whatever form.

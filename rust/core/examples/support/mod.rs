@@ -1,5 +1,6 @@
 //! Histories of finished steps, as the service sends them.
 
+use durable_core::facts::PackedFacts;
 use durable_core::history::History;
 use durable_core::ids::operation_id;
 use durable_core::page::{Scanned, Span};
@@ -96,11 +97,15 @@ pub fn children(count: u64) -> Vec<u8> {
     page_of(&(1..=count).flat_map(child).collect::<Vec<_>>())
 }
 
+/// What is kept of a step: its facts, and where its result stands.
+pub type Kept = (PackedFacts, Span);
+
 /// Index a scanned page.
-pub fn index(mut history: History<Span>, scanned: &Scanned) -> History<Span> {
+pub fn index(mut history: History<Kept>, scanned: &Scanned) -> History<Kept> {
     history.reserve(scanned.operations.len());
     for operation in &scanned.operations {
-        history.put(operation.id, operation.facts, operation.result);
+        let facts = PackedFacts::new(operation.facts);
+        let _ = history.put(operation.id, (facts, operation.result)); // which has room
     }
     history
 }
