@@ -26,7 +26,7 @@ from urllib.parse import quote, urlencode
 from durable_execution_sdk._core import Request
 from durable_execution_sdk._edges.aws import BotoTransport, reported
 from durable_execution_sdk._edges.new_client import CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS
-from durable_execution_sdk._edges.signing import Outgoing, quick_signer
+from durable_execution_sdk._edges.signing import Outgoing, Signing
 from durable_execution_sdk._edges.user_agent import user_agent_extra
 from durable_execution_sdk._model.api_errors import CheckpointError, GetExecutionStateError
 
@@ -175,7 +175,7 @@ class _Botocore:
         import botocore.retries.standard
         import botocore.utils
 
-        self.signer: Any = quick_signer(botocore.auth.SigV4Auth)
+        self.signer: Any = botocore.auth.SigV4Auth
         self.request: Any = botocore.awsrequest.AWSRequest
         self.endpoint_provider: Any = botocore.configprovider.ConfiguredEndpointProvider
         self.errors: Any = botocore.exceptions
@@ -198,6 +198,7 @@ class _Light:
         self._region: str = read("region")
         self.endpoint = _endpoint(session, self._region, botocore.endpoint_provider)
         self._credentials = session.get_credentials()
+        self._signing = Signing(botocore.signer, botocore.request)
         self._host = authority(self.endpoint)
         self._user_agent = f"{session.user_agent()} {user_agent_extra()}"
         verify = read("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE") or True
@@ -278,7 +279,7 @@ class _Light:
         if trace and "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
             headers["X-Amzn-Trace-Id"] = quote(trace, safe="-=;:+&[]{}\"',")
         request = Outgoing(method, url, headers, body)
-        self._botocore.signer(self._credentials.get_frozen_credentials(), "lambda", self._region).add_auth(request)
+        self._signing.sign(request, self._credentials.get_frozen_credentials(), self._region)
         return self._sent_by_proxy(request) if self._is_proxied else self._http.send(request)
 
     def _sent_by_proxy(self, request: Outgoing) -> Any:

@@ -12,7 +12,7 @@ from botocore.credentials import ReadOnlyCredentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from durable_execution_sdk._edges.signing import Outgoing, quick_signer
+from durable_execution_sdk._edges.signing import Outgoing, Signing, quick_signer
 
 PLAIN: Any = botocore.auth.SigV4Auth
 QUICK: Any = quick_signer(PLAIN)
@@ -56,3 +56,49 @@ def test_the_signature_is_the_one_of_botocore(
         QUICK, Outgoing(method, url, {"Host": "lambda.example:8443", **headers}, body), credentials, region, at
     )
     assert ours == {"Host": "lambda.example:8443", **expected}
+
+
+class Changed(botocore.auth.SigV4Auth):
+    """A botocore to come."""
+
+    def payload(self, request: Any) -> str:
+        """Looks at what our request does not have."""
+        return str(request.stream_output)
+
+
+class Reordered(botocore.auth.SigV4Auth):
+    """Another: what `headers_to_sign` is asked for depends on more than names."""
+
+    def headers_to_sign(self, request: Any) -> Any:
+        """Leaves one out by its value."""
+        chosen: Any = super().headers_to_sign(request)  # type: ignore[no-untyped-call]  # botocore's
+        if request.headers["User-Agent"] == "x" and hasattr(request, "stream_output"):
+            del chosen["content-type"]
+        return chosen
+
+
+@pytest.mark.parametrize("signer", [Changed, Reordered])
+def test_a_botocore_that_signs_differently_is_given_its_own_request(
+    signer: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    headers = {"Host": "lambda.example", "User-Agent": "x", "Content-Type": "text/plain"}
+    request = Outgoing("POST", "https://lambda.example/p", dict(headers), b"{}")
+    plain: Any = botocore.awsrequest.AWSRequest("POST", request.url, headers, b"{}")
+    credentials = ReadOnlyCredentials("AKID", "secret", None)
+    at = datetime(2026, 1, 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.auth, "get_current_datetime", lambda: at)
+        Signing(signer, botocore.awsrequest.AWSRequest).sign(request, credentials, "us-east-1")
+    assert request.headers == signed(signer, plain, credentials, "us-east-1", at)
+    assert "the slow way" in caplog.text
+
+
+def test_this_botocore_is_known_also_where_the_clock_moves_on_between_two_trials(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    seconds = iter([0, 1, 1, 1, 1, 2, 2, 2])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.auth, "get_current_datetime", lambda: datetime(2026, 1, 1, 0, 0, next(seconds)))
+        Signing(PLAIN, botocore.awsrequest.AWSRequest)
+    assert caplog.text == ""
+    assert next(seconds, None) is None, "two trials agreed, two did not count"
