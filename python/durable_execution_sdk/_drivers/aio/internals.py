@@ -17,6 +17,7 @@ import contextvars
 import sys
 import threading
 import types
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeAlias
 
@@ -170,9 +171,14 @@ def timers(loop: asyncio.AbstractEventLoop) -> list[asyncio.TimerHandle]:
     return [handle for handle in handles if not handle.cancelled()]
 
 
-def drop_cancelled_timers(loop: asyncio.AbstractEventLoop) -> None:
-    """Remove cancelled timers at once; asyncio keeps them, and what they reference, until they would be due."""
+def drop_cancelled_handles(loop: asyncio.AbstractEventLoop) -> None:
+    """Remove cancelled ones at once; asyncio keeps timers, and what they reference, until they would be due."""
     import heapq
+
+    ready: deque[asyncio.Handle] = loop._ready  # type: ignore[attr-defined] # private by asyncio's choice
+    for handle in list(ready):
+        if handle.cancelled():
+            ready.remove(handle)
 
     scheduled: list[asyncio.TimerHandle] = loop._scheduled  # type: ignore[attr-defined] # private by asyncio's choice
     kept = [handle for handle in scheduled if not handle.cancelled()]
@@ -200,6 +206,17 @@ def self_pipe_fd(loop: asyncio.AbstractEventLoop) -> int:
     """The descriptor through which other threads wake the loop."""
     fd: int = loop._ssock.fileno()  # type: ignore[attr-defined] # private by asyncio's choice
     return fd
+
+
+def descriptors(loop: asyncio.AbstractEventLoop) -> Iterator[tuple[int, asyncio.Handle | None, asyncio.Handle | None]]:
+    """What is polled: the descriptor, and what the loop calls when it can be read and when it can be written."""
+    for key in list(loop._selector.get_map().values()):  # type: ignore[attr-defined] # private by asyncio's choice
+        yield key.fd, *key.data
+
+
+def arguments_of(handle: asyncio.Handle) -> tuple[object, ...]:
+    """What the handle will call its function with."""
+    return tuple(handle._args or ())
 
 
 def idle_executor_threads(loop: asyncio.AbstractEventLoop) -> frozenset[threading.Thread]:
@@ -256,11 +273,13 @@ async def _probe(loop: asyncio.AbstractEventLoop) -> list[str]:
     handle = loop.call_later(3600, print)
     expect(handle in timers(loop) and isinstance(context_of(handle), contextvars.Context), "TimerHandle._context")
     handle.cancel()
-    drop_cancelled_timers(loop)
+    drop_cancelled_handles(loop)
     expect(handle not in loop._scheduled, "BaseEventLoop._scheduled")  # type: ignore[attr-defined] # as above
     soon = loop.call_soon(lambda: None)
     expect(soon in ready_handles(loop), "BaseEventLoop._ready")
     expect(self_pipe_fd(loop) >= 0, "BaseSelectorEventLoop._ssock")
+    polled = {fd: reader for fd, reader, _ in descriptors(loop)}
+    expect(isinstance(polled.get(self_pipe_fd(loop)), asyncio.Handle), "BaseSelectorEventLoop._selector")
     live_async_generators(loop)
     bare.set_result(None)
     event.set()

@@ -11,13 +11,15 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import ctypes
+import functools
 import gc
 import inspect
 import os
 import sys
 import types
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from durable_execution_sdk._drivers.aio import internals
 
@@ -75,6 +77,7 @@ def park(
             held.append(generator)
     for coroutine in held:
         leak(coroutine)
+    _stop_polling(loop, held, belongs, owner)
     for coroutine in held:
         for link in internals.chain_of(coroutine):
             frame = internals.frame_of(link)
@@ -86,9 +89,44 @@ def park(
 def drop_callbacks(loop: asyncio.AbstractEventLoop, belongs: contextvars.ContextVar[object], owner: object) -> None:
     """Cancel the timers of an invocation, and what the loop would run next for it; `belongs` and `owner` as above."""
     for handle in (*internals.ready_handles(loop), *internals.timers(loop)):
-        if internals.context_of(handle).get(belongs) is owner:
+        of_owner = getattr(internals.callback_of(handle), "__self__", None) is owner  # news for it, from its sender
+        if of_owner or internals.context_of(handle).get(belongs) is owner:
             handle.cancel()
-    internals.drop_cancelled_timers(loop)
+    internals.drop_cancelled_handles(loop)
+
+
+def _stop_polling(
+    loop: asyncio.AbstractEventLoop,
+    parked: Iterable[object],
+    belongs: contextvars.ContextVar[object],
+    owner: object,
+) -> None:
+    """Let the loop no longer call what parked code has registered for sockets.
+
+    That is: what would complete a future (`loop.sock_recv` and the like), and functions that parked functions have
+    defined. Left are transports, and methods of other objects: clients register those once and use them for ever.
+    """
+    frames = (internals.frame_of(link) for coroutine in parked for link in internals.chain_of(coroutine))
+    defined = {constant for frame in frames if frame is not None for constant in _codes_in(frame.f_code)}
+    for descriptor, *handles in internals.descriptors(loop):
+        for handle, stop in zip(handles, (loop.remove_reader, loop.remove_writer), strict=True):
+            if handle is None or internals.context_of(handle).get(belongs) is not owner:
+                continue
+            callback: Any = internals.callback_of(handle)
+            arguments = internals.arguments_of(handle)
+            while isinstance(callback, functools.partial):
+                callback, arguments = callback.func, (*callback.args, *arguments)
+            touched = (getattr(callback, "__self__", None), *arguments)
+            if any(map(asyncio.isfuture, touched)) or getattr(callback, "__code__", None) in defined:
+                stop(descriptor)
+
+
+def _codes_in(code: types.CodeType) -> Iterator[types.CodeType]:
+    """The code of functions that are defined in a function, at any depth."""
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield constant
+            yield from _codes_in(constant)
 
 
 def release_closures(parked: Iterable[object]) -> None:
