@@ -23,6 +23,9 @@ _WIRE = {
     "callback": ("CALLBACK", "Callback"),
     "waitcb": ("CONTEXT", "WaitForCallback"),
     "child": ("CONTEXT", "RunInChildContext"),
+    "failed": ("CONTEXT", "RunInChildContext"),
+    "failing": ("STEP", "Step"),
+    "ask": ("CALLBACK", "Callback"),
     "retry": ("CONTEXT", "RunInChildContext"),
     "map": ("CONTEXT", "Map"),
     "parallel": ("CONTEXT", "Parallel"),
@@ -39,6 +42,18 @@ class Laid:
     shape: tuple[str, str, str]
     statement: Statement
     inside: list[Laid] = field(default_factory=list)
+    offset: int = 0
+    comes_after_tasks: bool = False
+
+    @property
+    def is_branch(self) -> bool:
+        """Whether it is a branch of a map or parallel."""
+        return self.statement.kind == "branch" or (self.statement.kind == "map" and not self.shape[2])
+
+    @property
+    def line(self) -> int:
+        """Where it is in the source."""
+        return self.statement.line + self.offset
 
 
 def laid_out(statements: Plan, number: int | None = None) -> list[Laid]:
@@ -46,12 +61,15 @@ def laid_out(statements: Plan, number: int | None = None) -> list[Laid]:
     found: list[Laid] = []
     late: list[Laid] = []
     for s in statements:
+        before = len(found)
         if s.kind == "loop":
             for turn in range(s.count):
                 found += laid_out(s.body, turn if s.numbered else None)
         elif s.kind == "if":
             found += laid_out(s.body if s.holds else s.orelse, number)
-        elif s.kind == "tasks":
+        elif s.kind == "row":
+            found += laid_out(s.body, number)
+        elif s.kind in {"tasks", "group"}:
             late += [Laid(("task", "", t.name), t, laid_out(t.body)) for t in sorted(s.body, key=lambda t: t.name)]
         else:
             kind, sub_type = _WIRE[s.kind]
@@ -70,6 +88,10 @@ def laid_out(statements: Plan, number: int | None = None) -> list[Laid]:
             else:
                 one.inside = laid_out(s.body, number)
             found.append(one)
+            if s.kind == "ask":
+                found.append(Laid(("STEP", "Step", f"{name} sent"), s, offset=1))
+        for one in found[before:]:
+            one.comes_after_tasks = bool(late)
     return found + late
 
 
@@ -83,7 +105,9 @@ def departure(before: list[Laid], now: list[Laid]) -> tuple[Laid | None, Laid | 
     return missing, None
 
 
-def departures(before: list[Laid], now: list[Laid]) -> Iterator[tuple[Laid | None, Laid | None]]:
+def departures(
+    before: list[Laid], now: list[Laid], *, may_go_on: bool = False
+) -> Iterator[tuple[Laid | None, Laid | None]]:
     """The first of each scope."""
     tasks = {new.shape: new for new in now if new.shape[0] == "task"}
     for old in before:
@@ -94,12 +118,14 @@ def departures(before: list[Laid], now: list[Laid]) -> Iterator[tuple[Laid | Non
         if old.shape != new.shape:
             yield old, new
             return
-        yield from departures(old.inside, new.inside)
+        yield from departures(old.inside, new.inside, may_go_on=old.statement.kind == "failed")
     if len(before) > len(now):
         yield before[len(now)], None
-    elif len(now) > len(before):
+    elif len(now) > len(before) and not may_go_on:
         yield None, now[len(before)]
 
+
+NO_OPERATIONS = {"loop", "if", "tasks", "group", "row"}
 
 # --- changes ----------------------------------------------------------------------------------------------------------
 
@@ -116,13 +142,14 @@ class Mutation:
     source: str
     cause: str
     line: int | None
+    now: Plan
 
 
 def blocks(statements: Plan) -> Iterator[Plan]:
     """Every list of statements but those of branches and tasks."""
     yield statements
     for s in statements:
-        if s.kind in {"parallel", "tasks"}:
+        if s.kind in {"parallel", "tasks", "group"}:
             for inner in s.body:
                 yield from blocks(inner.body)
         else:
@@ -134,10 +161,7 @@ def blocks(statements: Plan) -> Iterator[Plan]:
 def everything(statements: Plan) -> list[tuple[Plan, int]]:
     """Every operation, as a place in its block."""
     return [
-        (block, index)
-        for block in blocks(statements)
-        for index, s in enumerate(block)
-        if s.kind not in {"loop", "if", "tasks"}
+        (block, index) for block in blocks(statements) for index, s in enumerate(block) if s.kind not in NO_OPERATIONS
     ]
 
 
@@ -160,7 +184,7 @@ def mutate(statements: Plan, kind: str, chance: random.Random) -> tuple[str, str
         gone = block.pop(at)
         return gone.name, "removed"
     if kind == "swapped":
-        pairs = [(b, i) for b, i in places if i + 1 < len(b) and b[i + 1].kind not in {"loop", "if", "tasks"}]
+        pairs = [(b, i) for b, i in places if i + 1 < len(b) and b[i + 1].kind not in NO_OPERATIONS]
         block, at = chance.choice(pairs)
         block[at], block[at + 1] = block[at + 1], block[at]
         return f"{block[at + 1].name} and {block[at].name}", "reordered"
@@ -260,18 +284,19 @@ def mutations(name: str, kind: str, count: int, seed: int) -> list[Mutation]:
         before = copy.deepcopy(statements)
         Writer(is_async).write(before)
         old, new = departure(laid_out(before), laid_out(now))
+        if old is new is None and kind == "inserted":
+            found[source] = Mutation(name, kind, what, source, "clean", None, now)  # at the end of one that failed
         if old is new is None:
             continue  # no operation has changed (a loop that did not run)
         whole_batch = kind == "branches" or any(
             node is not None and node.statement.kind == "branch" for node in (old, new)
         )
-        if (
-            kind == "loop" and what.split()[-1] in {"items", "more"}
-        ) or kind == "branches":  # the number of items of a map
+        maps = {s.name for b in blocks(now) for s in b if s.kind == "map"}
+        if (kind == "loop" and what.split()[-1] in maps) or kind == "branches":  # the number of items of a map
             line = next(s.line for b in blocks(now) for s in b if s.name == what.split()[-1])
         else:
-            line = None if new is None else new.statement.line
+            line = None if new is None else new.line
         if new is None and cause == "removed" and not whole_batch and not (kind == "loop" and line):
             cause, line = AMBIGUOUS, None
-        found[source] = Mutation(name, kind, what, source, cause, line)
+        found[source] = Mutation(name, kind, what, source, cause, line, now)
     return list(found.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 LEAVES = ("step", "condition", "wait", "invoke", "callback", "waitcb")
@@ -22,6 +23,8 @@ class Statement:
     holds: bool = True
     sub_type: str = ""
     numbered: bool = False
+    large: bool = False
+    looks: bool = False
     line: int = 0
 
 
@@ -57,15 +60,42 @@ def each(name: str, count: int, *parts: str | Statement) -> Statement:
     return Statement("map", name, _plan(parts), count=count)
 
 
+def failed(name: str, *parts: str | Statement) -> Statement:
+    """A child that fails after its last operation; the code around it goes on."""
+    return Statement("failed", name, _plan(parts))
+
+
+def large(one: Statement) -> Statement:
+    """With results that are too large to be kept, so that a replay goes through it again."""
+    one.large = True
+    return one
+
+
+def ask(name: str) -> Statement:
+    """A callback that is handed out by a step and waited for after it."""
+    return Statement("ask", name)
+
+
+def row(*parts: str | Statement) -> Statement:
+    """Operations of one scope that are under way at the same time, in an async handler."""
+    return Statement("row", body=_plan(parts))
+
+
 def branches(name: str, **parts: str) -> Statement:
     """A parallel; branches whose key starts with `_` have no name."""
     bodies = [Statement("branch", "" if key.startswith("_") else key, leaf(text)) for key, text in parts.items()]
     return Statement("parallel", name, bodies)
 
 
-def tasks(**parts: str) -> Statement:
+def tasks(**parts: str | Plan) -> Statement:
     """Tasks of an async handler, gathered."""
-    return Statement("tasks", body=[Statement("task", key, leaf(text)) for key, text in parts.items()])
+    bodies = {key: leaf(part) if isinstance(part, str) else part for key, part in parts.items()}
+    return Statement("tasks", body=[Statement("task", key, body) for key, body in bodies.items()])
+
+
+def group(**parts: str | Plan) -> Statement:
+    """Tasks of an async handler, in a group."""
+    return Statement("group", body=tasks(**parts).body)
 
 
 def _plan(parts: tuple[str | Statement, ...]) -> Plan:
@@ -133,6 +163,42 @@ HANDLERS: dict[str, tuple[bool, Plan]] = {
              tasks(left="l1 l2", right="r1 r2"), when(True, "x", other="y"), branches("p", _1="u", _2="v"),
              "ready:condition", "end"),
     ),
+    "polling": (
+        False,
+        plan("open", loop(3, "try:failing", "pause:wait", numbered=True), "ready:condition",
+             child("c", "c1", loop(2, "ct:failing", "cp:wait"), "c2"), when(True, "x:failing"),
+             branches("p", x="x1:failing x2", y="y1"), "close"),
+    ),
+    "answers": (
+        False,
+        plan("a", ask("approval"), "b", loop(2, "hook:waitcb"), child("c", "c1", ask("inner"), "c2"), ask("second"),
+             when(True, "t:waitcb"), branches("p", x="x1", y="y1:waitcb"), "end"),
+    ),
+    "large": (
+        False,
+        plan("a", large(each("outer", 2, "o1", large(each("inner", 2, "i1 i2")), "o2")), "b",
+             large(child("big", "b1", child("small", "s1 s2"), "b2")), loop(2, "l"), when(True, "t"),
+             branches("p", x="x1 x2", y="y1"), "end"),
+    ),
+    "mishaps": (
+        False,
+        plan("book", failed("first", "f1 f2:failing f3"), "undo", failed("second", "s1", child("in", "w1 w2"), "s2"),
+             child("c", "c1", failed("deep", "d1 d2"), "c2"), loop(2, failed("again", "g1 g2")), when(True, "t"),
+             branches("p", x="x1", y="y1 y2"), "end"),
+    ),
+    "grouped": (
+        True,
+        plan("a", group(alpha="a1 a2", beta=plan("b1", child("bc", "bc1 bc2"), "b2"), gamma="g1 g2:wait"), "b",
+             row("r1 r2:wait r3"), child("c", "c1", row("cr1 cr2"), "c2"), loop(2, "l", row("m n")), when(True, "t"),
+             branches("p", x="x1", y="y1 y2"), "end"),
+    ),
+    "async_saga": (
+        True,
+        plan("a", failed("first", "f1 f2:failing f3"), loop(2, "try:failing", "pause:wait"),
+             each("items", 2, "load", row("s t"), "save"), "hook:waitcb", tasks(left="l1:failing l2", right="r1 r2"),
+             large(each("sheets", 2, "read write")), when(True, "x", other="y"), child("c", "c1", row("d e"), "c2"),
+             branches("p", _1="u", _2="v w"), "end"),
+    ),
 }  # fmt: skip
 
 
@@ -148,14 +214,16 @@ class Writer:
         self._lines: list[str] = []
         self._depth = 0
         self._serial = 0
+        self._started: list[str] | None = None
 
     def write(self, statements: Plan) -> str:
         self._out("import asyncio, logging")
         self._out("from durable_execution_sdk import durable_execution")
         self._out("from durable_execution_sdk.config import *")
+        self._out("from durable_execution_sdk.exceptions import *")
         self._out("from durable_execution_sdk.retries import *")
         self._out("from durable_execution_sdk.waits import *")
-        self._out("from tests.support.replay_corpus import answer, met, retried")
+        self._out("from tests.support.replay_corpus import answer, broken, met, once, retried")
         self._out("@durable_execution")
         self._out(f"{self._def}handler(event, context):")
         with self:
@@ -175,6 +243,9 @@ class Writer:
 
     @property
     def _await(self) -> str:
+        if self._started is not None:
+            self._started.append(f"started_{len(self._lines)}")
+            return f"{self._started[-1]} = "
         return "await " if self._async else ""
 
     def _out(self, text: str) -> int:
@@ -224,7 +295,13 @@ class Writer:
                 with self:
                     self._body(s.orelse, context, number)
             return
-        if s.kind == "tasks":
+        if s.kind == "row":
+            self._started = started = []
+            self._body(s.body, context, number)
+            self._started = None
+            self._out(f"await asyncio.gather({', '.join(started)})")
+            return
+        if s.kind in {"tasks", "group"}:
             started = []
             order = list(s.body)
             if self._chance is not None:
@@ -236,19 +313,53 @@ class Writer:
                 started.append(f"{task.name}()")
             if self._chance is not None:
                 self._chance.shuffle(started)
-            self._out(f"await asyncio.gather({', '.join(started)})")
+            if s.kind == "tasks":
+                self._out(f"await asyncio.gather({', '.join(started)})")
+                return
+            together = self._local("group")
+            self._out(f"async with asyncio.TaskGroup() as {together}:")
+            with self:
+                for one in started:
+                    self._out(f"{together}.create_task({one})")
             return
         s.line = self._operation(s, context, name, number)
 
-    def _function(self, usual: str, parameters: str, body: Plan, number: str = "") -> str:
+    def _function(self, usual: str, parameters: str, body: Plan, number: str = "", end: str = "") -> str:
         function, inner = self._local(usual), self._local("inner")
         self._out(f"{self._def}{function}({parameters.format(inner=inner)}):")
+        around, self._started = self._started, None
         with self:
             self._body(body, inner, number)
+            if end:
+                self._out(end)
+        self._started = around
         return function
+
+    def _caught(self, call: str, kind: str) -> int:
+        self._out("try:")
+        with self:
+            line = self._out(call)
+        self._out(f"except {kind}: pass")
+        return line
 
     def _operation(self, s: Statement, context: str, name: str, number: str) -> int:
         step = f", config=StepConfig(sub_type={s.sub_type!r})" if s.sub_type else ""
+        if s.looks:
+            self._out(f"if {self._await}{context}.step(lambda _: 7, name={name}{step}) != 7:")
+            with self:
+                self._out("raise ValueError('it is 7')")
+            return len(self._lines) - 1
+        if s.kind == "failing":
+            return self._caught(f"{self._await}{context}.step(broken, name={name}, config=once())", "StepError")
+        if s.kind == "failed":
+            function = self._function("child", "{inner}", s.body, number, "raise ValueError('mishap')")
+            return self._caught(f"{self._await}{context}.run_in_child_context({function}, {name})", "ChildContextError")
+        if s.kind == "ask":
+            asked = self._local("asked")
+            line = self._out(f"{asked} = {context}.create_callback(name={name})")
+            self._out(f"{context}.step(lambda _: answer({asked}.callback_id), name={name} + ' sent')")
+            self._out(f"{asked}.result()")
+            return line
         if s.kind == "step":
             return self._out(f"{self._await}{context}.step(lambda _: 7, name={name}{step})")
         if s.kind == "wait":
@@ -262,7 +373,7 @@ class Writer:
         if s.kind == "callback":
             return self._out(f"{self._await}{context}.create_callback(name={name})")
         if s.kind == "child":
-            function = self._function("child", "{inner}", s.body, number)
+            function = self._function("child", "{inner}", s.body, number, "return 'x' * 300_000" if s.large else "")
             config = f", ChildConfig(sub_type={s.sub_type!r})" if s.sub_type else ""
             return self._out(f"{self._await}{context}.run_in_child_context({function}, {name}{config})")
         if s.kind == "retry":
@@ -273,7 +384,8 @@ class Writer:
                 self._out("if run == 1: raise ValueError('again')")
             return self._out(f"{self._await}with_retry({context}, {function}, retried(), {name})")
         if s.kind == "map":
-            function = self._function("item", "{inner}, item, index, items", s.body)
+            end = "return 'x' * 150_000" if s.large else ""
+            function = self._function("item", "{inner}, item, index, items", s.body, end=end)
             return self._out(f"{self._await}{context}.map({list(range(s.count))}, {function}, {name})")
         assert s.kind == "parallel"
         made = []
@@ -311,6 +423,16 @@ def harmless(name: str, count: int, seed: int) -> list[str]:
 _answering: list[Callable[[str], None]] = []
 
 
+@contextmanager
+def answered_by(complete: Callable[[str], None]) -> Iterator[None]:
+    """What completes callbacks meanwhile."""
+    _answering.append(complete)
+    try:
+        yield
+    finally:
+        _answering.pop()
+
+
 def answer(callback_id: str) -> None:
     """Complete a callback, in the submitter that hands it out."""
     _answering[-1](callback_id)
@@ -321,6 +443,19 @@ def met() -> object:
     from durable_execution_sdk.waits import WaitForConditionConfig, WaitStrategyConfig, create_wait_strategy
 
     return WaitForConditionConfig(create_wait_strategy(WaitStrategyConfig(lambda n: n < 2)), 0)
+
+
+def broken(_: object) -> None:
+    """A body that fails."""
+    raise OSError("out of order")
+
+
+def once() -> object:
+    """One attempt."""
+    from durable_execution_sdk.config import StepConfig
+    from durable_execution_sdk.retries import RetryDecision
+
+    return StepConfig(retry_strategy=lambda error, attempt: RetryDecision.no_retry())
 
 
 def retried() -> object:

@@ -126,8 +126,6 @@ class _Flat:
 
 
 def _change_cost(old: Shape, new: Shape) -> float:
-    if old == new:
-        return 0.0
     if (old.kind, old.sub_type) == (new.kind, new.sub_type):
         return _OTHER_NAME
     return _OTHER_KIND if old.name == new.name else _OTHER_EVERYTHING
@@ -139,6 +137,14 @@ def _paired(before: Sequence[Node], now: Sequence[Node]) -> Pairing:
     a, b = _Flat(Node(top, None, children=list(before))), _Flat(Node(top, None, children=list(now)))
     old_labels, new_labels = [node.label for node in a.nodes], [node.label for node in b.nodes]
     distance = [[0.0] * len(b.nodes) for _ in a.nodes]
+
+    def cost(at: int, to: int) -> float:
+        if old_labels[at] == new_labels[to]:
+            return 0.0
+        if b.nodes[to].weight < 1:
+            # What is asked for after the end of what is recorded has not taken the place of anything.
+            return a.nodes[at].weight + b.nodes[to].weight + 0.01
+        return _change_cost(old_labels[at], new_labels[to])
 
     def forest(i: int, j: int) -> list[list[float]]:
         li, lj = a.leftmost[i], b.leftmost[j]
@@ -154,7 +160,7 @@ def _paired(before: Sequence[Node], now: Sequence[Node]) -> Pairing:
                 to = lj + y - 1
                 least = min(table[x - 1][y] + a.nodes[at].weight, table[x][y - 1] + b.nodes[to].weight)
                 if a.leftmost[at] == li and b.leftmost[to] == lj:
-                    least = min(least, table[x - 1][y - 1] + _change_cost(old_labels[at], new_labels[to]))
+                    least = min(least, table[x - 1][y - 1] + cost(at, to))
                     distance[at][to] = least
                 else:
                     p, q = a.leftmost[at] - li, b.leftmost[to] - lj
@@ -175,8 +181,7 @@ def _paired(before: Sequence[Node], now: Sequence[Node]) -> Pairing:
         while x or y:
             at, to = li + x - 1, lj + y - 1
             if x and y and a.leftmost[at] == li and b.leftmost[to] == lj:
-                cost = _change_cost(old_labels[at], new_labels[to])
-                if _same(table[x][y], table[x - 1][y - 1] + cost):
+                if _same(table[x][y], table[x - 1][y - 1] + cost(at, to)):
                     pairing.append((a.nodes[at], b.nodes[to]))
                     x, y = x - 1, y - 1
                     continue
@@ -251,15 +256,35 @@ def _same_scope(old: Node, new: Node, partner: dict[int, Node]) -> bool:
     return ids[0] == ids[1]
 
 
-_RANK = {Cause.MOVED: 0, Cause.REORDERED: 1, Cause.SUBTYPE: 2, Cause.TYPE: 2, Cause.RENAMED: 2}
+_RELABELLED = frozenset({Cause.RENAMED, Cause.TYPE, Cause.SUBTYPE})
+_RANK = {Cause.MOVED: 0, Cause.REORDERED: 1, Cause.REMOVED: 3, Cause.INSERTED: 4}
 
 
 def explaining(found: Sequence[Change], recorded: Node | None, attempted: Node | None) -> Change | None:
     """Which of the changes explains that one operation is recorded where another is attempted."""
+    if recorded is not None and attempted is not None and recorded.label.name == attempted.label.name != "":
+        return Change(relabelling(recorded.label, attempted.label), recorded, attempted)
     about = [
-        change
+        _seen_from(change, recorded, attempted)
         for change in found
         if (recorded is not None and change.recorded is recorded)
         or (attempted is not None and change.attempted is attempted)
     ]
-    return min(about or found, key=lambda change: _RANK.get(change.cause, 3), default=None)
+    if not about:
+        # Of several of the same shape, another one is what came or went.
+        scopes = [node.parent for node in (recorded, attempted) if node is not None]
+        about = [
+            change
+            for change in found
+            if any(node is not None and node.parent in scopes for node in (change.recorded, change.attempted))
+        ]
+    return min(about or found, key=lambda change: _RANK.get(change.cause, 2), default=None)
+
+
+def _seen_from(change: Change, recorded: Node | None, attempted: Node | None) -> Change:
+    """What has become something else, or has been something else, is gone, or has come."""
+    if change.cause not in _RELABELLED or (change.recorded is recorded and change.attempted is attempted):
+        return change
+    if change.recorded is recorded:
+        return Change(Cause.REMOVED, recorded, None)
+    return Change(Cause.INSERTED, None, attempted)

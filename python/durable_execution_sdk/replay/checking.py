@@ -144,7 +144,8 @@ def _closely(handler: Callable[..., Any], history: History, *, payloads: bool = 
         found = _inside(handler, history)
         if found is None:
             return report
-        report = replace(report, verdict=found.verdict, note=f"{found.note}; {_INSIDE}" if found.note else _INSIDE)
+        note = f"{found.note}; {_INSIDE}" if found.note else _INSIDE
+        report = replace(report, verdict=found.verdict, note=note, attempted=None, line=None, frontier=())
         if found.left is not None:
             return replace(report, cause="removed", recorded=str(shape_of(found.left)), hint=TAIL)
         failed = found.failed
@@ -180,10 +181,10 @@ def _judged(history: History, seen: Observed) -> Report:
         note = f"the handler raises {type(seen.error).__name__}, which the recorded execution did not"
         return replace(report, verdict=FAILED, note=note, line=user_line(seen.error))
     if seen.frontier:
-        return _at_frontier(history, report, seen)
-    if seen.status in {"SUCCEEDED", "FAILED"}:
-        return _unasked(history, report, set(met))
-    return replace(report, verdict=FRONTIER)
+        report = _at_frontier(history, report, seen)
+    elif seen.status not in {"SUCCEEDED", "FAILED"}:
+        report = replace(report, verdict=FRONTIER)
+    return _unasked(history, report, seen) if report.ok else report
 
 
 def _pointing_at(report: Report, at: Asked) -> Report:
@@ -217,20 +218,42 @@ def _beyond_the_end(operations: Sequence[Record], seen: Observed, *, complete: b
     return None
 
 
-def _unasked(history: History, report: Report, met: set[str]) -> Report:
+def _unasked(history: History, report: Report, seen: Observed) -> Report:
+    """The report, unless what an invocation goes through holds operations that the code does not ask for.
+
+    Also where the code waits: what is recorded was asked for before.
+    """
+    met = set(seen.met)
     entered = {
         record["Id"]
         for record in history.operations
-        if record["Id"] in met
-        and (record.get("ContextDetails") or {}).get("ReplayChildren")
-        and record.get("SubType") not in BATCHES
+        if record["Id"] in met and record.get("SubType") not in BATCHES and _is_gone_through(record)
     }
-    for record in history.operations[1:]:
-        parent = record.get("ParentId")
-        if record["Id"] in met or (parent and (parent not in entered or record.get("Status") in _OPEN)):
-            continue
-        return replace(report, verdict=AMBIGUOUS, cause="removed", recorded=str(shape_of(record)), note=_TAIL)
-    return report
+    left = (record for record in history.operations[1:] if record["Id"] not in met)
+    lost = next((record for record in left if not record.get("ParentId") or record["ParentId"] in entered), None)
+    lost = lost or _lost_branch(history.operations, seen)
+    if lost is None:
+        return report
+    report = replace(report, attempted=None, line=None, frontier=())
+    return replace(report, verdict=AMBIGUOUS, cause="removed", recorded=str(shape_of(lost)), note=_TAIL)
+
+
+def _is_gone_through(context: Record) -> bool:
+    return context.get("Status") in _OPEN or bool((context.get("ContextDetails") or {}).get("ReplayChildren"))
+
+
+def _lost_branch(operations: Sequence[Record], seen: Observed) -> Record | None:
+    """A recorded branch of an unfinished map or parallel that has fewer now."""
+    known = {record["Id"]: record for record in operations}
+    unfinished = {
+        key: batch for key, batch in seen.branches.items() if key in known and known[key].get("Status") in _OPEN
+    }
+    for key, batch in unfinished.items():
+        branches = {batch.branch_id(index) for index in range(batch.total)}
+        for record in operations:
+            if record.get("ParentId") == key and record["Id"] not in branches:
+                return record
+    return None
 
 
 @dataclass(frozen=True, slots=True)

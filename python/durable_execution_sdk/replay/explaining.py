@@ -157,13 +157,13 @@ def _line_of_batch(old: Node | None, new: Node | None, traced: Trace) -> str | N
         if node.shape.sub_type in BATCHES:
             return node.line
         node = node.parent
-    ids = set()
+    lines = {node.operation_id: node.line for node in traced.attempted.walk() if node.shape.sub_type in BATCHES}
     node = old
     while node is not None:
-        if node.shape.sub_type in BATCHES:
-            ids.add(node.operation_id)
+        if node.operation_id in lines:
+            return lines[node.operation_id]
         node = node.parent
-    return next((node.line for node in traced.attempted.walk() if node.operation_id in ids), None)
+    return None
 
 
 def _before(at: Node) -> str | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,6 +30,8 @@ from durable_execution_sdk.replay.trees import HANDLER, VIRTUAL, Node, RecordedT
 _OPEN = frozenset({"STARTED", "PENDING", "READY"})
 _MORE_THAN_RECORDED = 200
 _BEYOND_THE_END = 0.3
+_AHEAD = 16
+"""How many operations more than are recorded a scope that has not ended may ask for, before the trace of it ends."""
 _NOT_REACHED = 0.2
 _RESULT_OF: Mapping[str, str] = {
     "STEP": "StepDetails",
@@ -47,6 +49,8 @@ class _Scope:
     twin: Node | None
     is_open: bool
     """Whether the recorded scope has not ended, so that there is nothing wrong with asking for more."""
+    waits: bool = True
+    """Whether code that asks for more may wait here; not if more is recorded after this scope."""
     next: int = 0
     asked: int = 0
     ended: bool = False
@@ -77,12 +81,21 @@ class _Scope:
         return children[chosen]
 
     def has_nothing_left(self) -> bool:
-        """Whether as much has been asked for as is recorded."""
+        """Whether everything that is recorded has been asked for, or that will not happen any more."""
         if self.twin is None:
             return False
+        return self.beyond > _AHEAD or all(child.used for child in self._recorded())
+
+    @property
+    def beyond(self) -> int:
+        """By how many operations more has been asked for than is recorded."""
+        return self.asked - len(self._recorded())
+
+    def _recorded(self) -> list[Node]:
         if self._operations is None:
-            self._operations = [child for child in self.twin.children if child.is_operation]
-        return self.asked > len(self._operations) or all(child.used for child in self._operations)
+            children = [] if self.twin is None else self.twin.children
+            self._operations = [child for child in children if child.is_operation]
+        return self._operations
 
     def following(self) -> Node | None:
         """The recorded operation that stands next, if it has not been asked for."""
@@ -165,19 +178,18 @@ class _Guide(Watch):
             top = self.scopes.get(batch.identity.operation_id)
             if top is None:
                 return
-            recorded = 0 if top.twin is None else len(top.twin.children)
-            asked = batch.total
+            asked: Sequence[int] = range(batch.total)
             if top.twin is not None and not _runs_all(top.twin):
-                asked = min(asked, recorded)
+                asked = [child.position for child in top.twin.children if child.position < batch.total]
             for index in range(batch.total):
                 self._expected[batch.branch_id(index)] = (top, index)
-            for index in range(asked):
+            for index in asked:
                 identity = batch.branch(index)
                 if identity.operation_id not in self._nodes:
                     self._note(identity, batch.is_flat)
             record = self._batches.get(batch.identity.operation_id)
             if record is not None:
-                self._journal.load_operations([_with_branches(record, asked)])
+                self._journal.load_operations([_with_branches(record, len(asked))])
 
     def task_scope_opened(self, prefix: str, creator: str | None, qualname: str, ordinal: int) -> None:
         with self._lock:
@@ -192,7 +204,8 @@ class _Guide(Watch):
                 for child in twin.children:
                     for inner in child.walk():
                         self._by_label.setdefault(inner.label, deque()).append(inner)
-            self._open(node, twin, is_open=around.is_open)
+            # What the creator has done after it says that the task has ended, as a rule.
+            self._open(node, twin, is_open=around.is_open and around.has_nothing_left())
 
     def scope_ended(self, identity: OperationIdentifier, error: Exception | None, replayed: bool) -> None:
         scope = self.scopes.get(identity.operation_id)
@@ -223,8 +236,8 @@ class _Guide(Watch):
             self._open(node, self._virtual_twin(scope, position), is_open=scope.is_open)
         return node
 
-    def _open(self, node: Node, twin: Node | None, *, is_open: bool) -> None:
-        scope = self.scopes[node.operation_id] = _Scope(node, twin, is_open)
+    def _open(self, node: Node, twin: Node | None, *, is_open: bool, waits: bool = True) -> None:
+        scope = self.scopes[node.operation_id] = _Scope(node, twin, is_open, waits)
         self._expected[operation_id(node.operation_id, 1)] = (scope, 1)
 
     def _virtual_twin(self, scope: _Scope, position: int) -> Node | None:
@@ -236,18 +249,30 @@ class _Guide(Watch):
     def _answer(self, node: Node, identity: OperationIdentifier) -> Record:
         scope, _ = self._expected[identity.operation_id]
         twin, likeness = self._match(scope, node)
-        if twin is None and likeness is None and scope.is_open and scope.has_nothing_left():
+        if twin is None and scope.is_open and (scope.beyond > 0 or scope.has_nothing_left()):
             node.weight = _BEYOND_THE_END
-            if node not in self.frontier:
-                self.frontier.append(node)
-            raise Withheld("the history ends here")
+            if likeness is None and scope.waits and scope.has_nothing_left():
+                if node not in self.frontier:
+                    self.frontier.append(node)
+                raise Withheld("the history ends here")
         like = twin or likeness
         record = _recorded_as(node.shape, identity, None if like is None else like.record)
+        if twin is None and record["Status"] != "SUCCEEDED":
+            # Something new that fails, or never ends, would hide what comes after it.
+            record = _recorded_as(node.shape, identity, None)
+        if node.shape.kind != "CONTEXT" and record["Status"] in _OPEN and not scope.has_nothing_left():
+            # More is recorded, so it is not here that the execution waits.
+            record = _recorded_as(node.shape, identity, None)
         if node.shape.kind == "CONTEXT":
             status = record.get("Status")
             raises = twin is not None and twin.operation_id in self._failed
             # Code that failed here may go on in another way now: executions in the middle of it are not harmed by more.
-            self._open(node, like, is_open=raises or (scope.is_open and status in _OPEN))
+            self._open(
+                node,
+                like,
+                is_open=raises or (scope.is_open and status in _OPEN),
+                waits=raises or scope.has_nothing_left(),
+            )
             if raises:
                 self._raised.add(identity.operation_id)
             if raises or status == "SUCCEEDED":
@@ -265,6 +290,8 @@ class _Guide(Watch):
             if same is not None and same.label == label and not same.used:
                 same.used = True
                 return same, None
+            if not label.name:
+                return None, None  # those without a name are what stands at their index
         twin = scope.take(label)
         if twin is not None:
             return twin, None
