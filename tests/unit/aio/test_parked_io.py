@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import gc
 import logging
+import queue
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -18,7 +19,7 @@ from durable_execution_sdk._drivers.aio.loop import DurableEventLoop, loop_of_th
 from durable_execution_sdk._drivers.invocation import DurableFunction
 from durable_execution_sdk._model.duration import Duration
 from tests.support.fake_service import FakeService
-from tests.unit.drivers.scenario import first
+from tests.unit.drivers.scenario import first, whole
 
 Log = list[str]
 
@@ -82,7 +83,7 @@ def next_invocation(loop: DurableEventLoop, caplog: pytest.LogCaptureFixture) ->
 
     output, service = first(handler)
     assert output == {"Status": "SUCCEEDED", "Result": "7"}
-    assert len(service.requests) == 1
+    assert [update["Action"] for update in service.updates()] == ["START", "SUCCEED"]
     assert not internals.timers(loop)
     assert not internals.ready_handles(loop)
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
@@ -367,3 +368,56 @@ def test_a_timer_of_a_handler_that_returned_does_not_go_off(
     assert first(handler)[0]["Status"] == "SUCCEEDED"
     next_invocation(loop, caplog)
     assert log == []
+
+
+# --- work that is not to be parked ---
+
+
+@pytest.fixture
+def ask() -> Iterator[Callable[[], Awaitable[str]]]:
+    """What a database driver does whose connection has a thread of its own, made before the handler runs."""
+    asked: queue.SimpleQueue[asyncio.Future[str] | None] = queue.SimpleQueue()
+
+    def connection() -> None:
+        while (question := asked.get()) is not None:
+            question.get_loop().call_soon_threadsafe(question.set_result, "yes")
+
+    async def ask() -> str:
+        question: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        asked.put(question)
+        return await question
+
+    thread = threading.Thread(target=connection)
+    thread.start()
+    yield ask
+    asked.put(None)
+    thread.join()
+
+
+def test_a_thread_of_the_module_answers_in_every_invocation(ask: Callable[[], Awaitable[str]]) -> None:
+    async def handler(event: Any, ctx: Any) -> list[str]:
+        before = await ask()
+        await ctx.wait(Duration(1))
+        return [before, await ask()]
+
+    assert whole(handler)[0] == {"Status": "SUCCEEDED", "Result": '["yes", "yes"]'}
+
+
+def test_a_thread_keeps_an_invocation_alive_that_waits_for_the_service_too(ask: Callable[[], Awaitable[str]]) -> None:
+    """The service would never bring what only that thread can lead to."""
+    service = FakeService()
+
+    async def handler(event: Any, ctx: Any) -> str:
+        await ask()
+        callback = await ctx.create_callback()
+
+        async def answer() -> None:
+            said = await ask()
+            await ctx.step(lambda step: service.complete_callback(callback.callback_id, said))
+
+        answering = asyncio.create_task(answer())
+        found: str = await callback.result()
+        await answering
+        return found
+
+    assert whole(handler, service)[0] == {"Status": "SUCCEEDED", "Result": '"yes"'}

@@ -30,6 +30,9 @@ _SYNCHRONISATION_FILES = frozenset(
 )
 _TASKS_FILE = asyncio.tasks.__file__
 
+OWN_CODE = __file__.partition("_drivers")[0]
+"""Where the files of the SDK are."""
+
 
 class UnsupportedRuntimeError(RuntimeError):
     """This Python's asyncio does not look as the driver expects; async handlers cannot run on it."""

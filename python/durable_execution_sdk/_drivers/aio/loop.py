@@ -17,6 +17,7 @@ import contextvars
 import os
 import selectors
 import threading
+import weakref
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Protocol, TypeVar, TypeVarTuple
 
@@ -103,6 +104,8 @@ class DurableEventLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self._asking = _Selector()
+        self.posters: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+        """Threads that have handed something to the loop; they may do so again."""
         super().__init__(self._asking)
 
     def attach(self, run: Run | None) -> None:
@@ -151,6 +154,13 @@ class DurableEventLoop(asyncio.SelectorEventLoop):
         if self._run is not None:
             self._run.timer_set(handle, callback, args)
         return handle
+
+    def call_soon_threadsafe(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: contextvars.Context | None = None
+    ) -> asyncio.Handle:
+        """Run a callback on the loop's thread; whoever hands one over once is expected to do so again."""
+        self.posters.add(threading.current_thread())
+        return super().call_soon_threadsafe(callback, *args, context=context)
 
     def run_in_executor(self, executor: Any, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
         """Run a function on a thread; with a run, it counts as work from outside until it is done."""

@@ -7,7 +7,9 @@ alone is fooled: the selector by an idle keep-alive socket, the walk over the ta
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
+import types
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +32,8 @@ class Survey:
     """Waits that something other than the service may end; the invocation stays alive for them."""
     blocked: dict[str, str] = field(default_factory=dict)
     """Task name -> what it waits for, for messages."""
+    bare: list[str] = field(default_factory=list)
+    """Waits for futures that nobody can name, while nothing is known that could complete them."""
     durable: set[internals.AnyFuture] = field(default_factory=set)
     """The promises that some task waits for, directly or through others."""
 
@@ -59,6 +63,7 @@ class Surveyor:
         bodies: Collection[internals.AnyTask],
         promises: Iterable[internals.AnyFuture],
         own_timers: Collection[asyncio.TimerHandle],
+        is_service_to_come: Callable[[], bool],
     ) -> Survey:
         """Look at every task of the handler that is not done.
 
@@ -67,6 +72,8 @@ class Surveyor:
             bodies: Tasks of the SDK's own (step bodies); whoever waits for one is blocked on the handler itself.
             promises: Pending promises, whose callbacks explain futures made by `asyncio.shield` and `asyncio.wait`.
             own_timers: Timers of the SDK, which are no work from outside.
+            is_service_to_come: Whether the service will bring something. If not, the handler could never go on, and
+                rather waits in vain for a thread than fails what that thread would have gone on with.
         """
         found = Survey()
         explained = self._explained(tasks, promises)
@@ -91,6 +98,8 @@ class Surveyor:
                     found.outside.append(f"{name} waits in {what} while {threads[0].name} is alive")
             else:
                 self._classify(waiter, name, ours, explained, found, wakeable)
+        if found.bare and not found.outside and not is_service_to_come() and self._others_run():
+            found.outside += found.bare
         return found
 
     def _classify(
@@ -128,8 +137,8 @@ class Surveyor:
                 todo.append(explained[current])
             else:
                 found.blocked.setdefault(name, "something outside the SDK")
-                if wakeable:
-                    found.outside.append(f"{name} waits for something outside the SDK: {current!r}")
+                waits = found.outside if wakeable else found.bare
+                waits.append(f"{name} waits for something outside the SDK: {current!r}")
 
     def _explained(
         self, tasks: Iterable[internals.AnyTask], promises: Iterable[internals.AnyFuture]
@@ -145,7 +154,22 @@ class Surveyor:
         """Whether anything registered with the loop, or running beside it, could complete a bare future."""
         if not self._loop.poll_only_self_pipe() or self._jobs or self._foreign_threads():
             return True
+        me = threading.current_thread()
+        idle = internals.idle_executor_threads(self._loop)
+        for thread in list(self._loop.posters):
+            if thread is not me and thread not in self._own_threads and thread not in idle and thread.is_alive():
+                return True
         return any(handle not in own_timers for handle in internals.timers(self._loop))
+
+    def _others_run(self) -> bool:
+        """Whether any thread runs that might hand something to the loop, though it has not done so before."""
+        me = threading.current_thread()
+        ours = self._own_threads | internals.idle_executor_threads(self._loop)
+        stacks = sys._current_frames()
+        return any(
+            thread is not me and thread not in ours and not _is_inside_sdk(stacks.get(thread.ident or 0))
+            for thread in threading.enumerate()
+        )
 
     def _foreign_threads(self) -> list[threading.Thread]:
         idle = internals.idle_executor_threads(self._loop) if not self._jobs else frozenset()
@@ -154,3 +178,12 @@ class Surveyor:
             for thread in threading.enumerate()
             if thread not in self._threads_before and thread not in self._own_threads and thread not in idle
         ]
+
+
+def _is_inside_sdk(frame: types.FrameType | None) -> bool:
+    """Whether a thread waits for the SDK, or runs another handler."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(internals.OWN_CODE):
+            return True
+        frame = frame.f_back
+    return False

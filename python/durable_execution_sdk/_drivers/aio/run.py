@@ -355,6 +355,7 @@ class Run:
             [task for task in self.bodies if not task.done()],
             pending,
             self._own_timers,
+            is_service_to_come=lambda: bool(self._parked) or self.state.is_something_pending(),
         )
 
     def _pending(self) -> Iterable[Operation]:
