@@ -6,10 +6,11 @@ import random
 from collections import Counter
 from pathlib import Path
 
-from durable_execution_sdk.replay import check, history_from
+from durable_execution_sdk.replay import check, history_from, masked
 from tests.support import replay_changes as changes
 from tests.support import replay_corpus as corpus
 from tests.support import replay_cuts as cuts
+from tests.support import replay_looks as looks
 from tests.support.replay_recorded import line_of, loaded, recorded, said
 
 SEED = 20
@@ -86,3 +87,39 @@ def test_nothing_is_said_of_executions_that_still_run(tmp_path: Path) -> None:
         for handler, moment in [*moments, *((handler, chance.randrange(1, end)) for handler in rewritten)]:
             report = check(handler, cuts.cut(recording, moment))
             assert report.ok, f"{name} after {moment} events: {report}"
+
+
+def test_changes_are_named_before_masked_payloads_are_looked_at(tmp_path: Path) -> None:
+    """Handlers that look at some results, over histories without any: what is looked at first ends the check."""
+    wrong: list[str] = []
+    total = exact = diverged = 0
+    for name in corpus.HANDLERS:
+        history = history_from(masked(recorded(name, tmp_path), ["*"], keep_input=True))
+        for kind in changes.KINDS:
+            for mutation in changes.mutations(name, kind, 3, SEED, looks.looking(f"{name} {kind}")):
+                right = looks.may_be_said(mutation)
+                report = check(loaded(mutation.source, f"{name}.py"), history)
+                total += 1
+                diverged += report.verdict == "diverged"
+                exact += report.verdict == "diverged" and report.cause == mutation.cause
+                if (said(report), line_of(report)) not in right:
+                    wrong.append(f"{name}/{kind} {mutation.what}: {right}, said {report}")
+    assert total >= 400
+    assert diverged >= 100
+    assert exact >= 0.75 * diverged
+    assert len(wrong) <= 0.05 * total, "\n".join([f"{len(wrong)} of {total}", *wrong])
+
+
+def test_masked_histories_are_clean_or_not_checkable(tmp_path: Path) -> None:
+    """Of a handler that is written differently: clean where it looks at nothing, else it says where it looks first."""
+    for name in corpus.HANDLERS:
+        history = history_from(masked(recorded(name, tmp_path), ["*"], keep_input=True))
+        is_async, plan = corpus.HANDLERS[name]
+        for number in range(8):
+            now = looks.looking(f"{name} {number}")(plan)
+            source = corpus.Writer(is_async, random.Random(number)).write(now)
+            found = looks.looks_of(now)
+            right = {("not checkable", look.laid.line) for look in found if look.may_come_before(found[0])}
+            right |= {("not checkable", found[0].laid.line)} if found else {("clean", None)}
+            report = check(loaded(source, f"{name}.py"), history)
+            assert (said(report), line_of(report)) in right, f"{name}: {right}, said {report}\n{source}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from tests.support.replay_corpus import HANDLERS, LEAVES, Plan, Statement, Writer, leaf
@@ -267,15 +267,17 @@ def _move(statements: Plan, places: list[tuple[Plan, int]], chance: random.Rando
     return f"{way} {s.name}", "moved"
 
 
-def mutations(name: str, kind: str, count: int, seed: int) -> list[Mutation]:
-    """Different mutations of one handler."""
+def mutations(
+    name: str, kind: str, count: int, seed: int, prepared: Callable[[Plan], Plan] = copy.deepcopy
+) -> list[Mutation]:
+    """Different mutations of one handler; `prepared` makes the plan that is changed of the one that was recorded."""
     chance = random.Random(f"{name} {kind} {seed}")
     found: dict[str, Mutation] = {}
     is_async, statements = HANDLERS[name]
     for _ in range(count * 8):
         if len(found) == count:
             break
-        now = copy.deepcopy(statements)
+        now = prepared(statements)
         done = mutate(now, kind, chance)
         if done is None:
             continue

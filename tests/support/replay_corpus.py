@@ -344,7 +344,7 @@ class Writer:
 
     def _operation(self, s: Statement, context: str, name: str, number: str) -> int:
         step = f", config=StepConfig(sub_type={s.sub_type!r})" if s.sub_type else ""
-        if s.looks:
+        if s.looks and s.kind == "step":
             self._out(f"if {self._await}{context}.step(lambda _: 7, name={name}{step}) != 7:")
             with self:
                 self._out("raise ValueError('it is 7')")

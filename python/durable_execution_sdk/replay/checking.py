@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from durable_execution_sdk._model.completion import CompletionReason
 from durable_execution_sdk.replay.absence import check_the_rest, is_whole
+from durable_execution_sdk.replay.aligning import Cause, relabelling
 from durable_execution_sdk.replay.comparing import BATCHES, Record, batch_end, had_failed, reopened, shape_of
-from durable_execution_sdk.replay.explaining import TAIL, Finding, explain
+from durable_execution_sdk.replay.explaining import HINTS, TAIL, Finding, explain
 from durable_execution_sdk.replay.glance import glance
 from durable_execution_sdk.replay.histories import History
 from durable_execution_sdk.replay.offline import Asked, Observed, divergence_in, observe, shape_asked, user_line
@@ -139,7 +140,6 @@ def _closely(handler: Callable[..., Any], history: History, *, payloads: bool = 
     report = _judged(history, seen)
     if report.verdict == FAILED:
         return report
-    failed: Collection[str] = ()
     if report.ok:
         found = _inside(handler, history)
         if found is None:
@@ -148,8 +148,13 @@ def _closely(handler: Callable[..., Any], history: History, *, payloads: bool = 
         report = replace(report, verdict=found.verdict, note=note, attempted=None, line=None, frontier=())
         if found.left is not None:
             return replace(report, cause="removed", recorded=str(shape_of(found.left)), hint=TAIL)
-        failed = found.failed
-    return _with(report, explain(handler, history, failed), payloads=payloads)
+        return _with(report, explain(handler, history, found.failed), payloads=payloads)
+    finding = explain(handler, history)
+    if report.attempted is not None and (finding is None or finding.attempted is None):
+        # Code that looked at what is not there, in a context that has ended, has shown nothing of what comes later.
+        finding = explain(handler, history, again=False)
+        finding = None if finding is None or finding.attempted is None else finding
+    return _with(report, finding, payloads=payloads)
 
 
 # --- what an invocation shows -----------------------------------------------------------------------------------------
@@ -188,17 +193,19 @@ def _judged(history: History, seen: Observed) -> Report:
 
 
 def _pointing_at(report: Report, at: Asked) -> Report:
-    recorded = str(shape_of(at.recorded)) if at.recorded is not None else None
-    return replace(report, recorded=recorded, attempted=str(shape_asked(at.identity)), line=at.line)
+    """What there is to say of it without any explanation."""
+    now = shape_asked(at.identity)
+    before = None if at.recorded is None else shape_of(at.recorded)
+    cause = Cause.INSERTED if before is None or before == now else relabelling(before, now)
+    recorded = None if before is None else str(before)
+    return replace(report, recorded=recorded, attempted=str(now), line=at.line, cause=cause.value, hint=HINTS[cause])
 
 
 def _at_frontier(history: History, report: Report, seen: Observed) -> Report:
     beyond = _beyond_the_end(history.operations, seen, complete=history.complete)
     if beyond is not None:
         at, where = beyond
-        return _pointing_at(
-            replace(report, verdict=DIVERGED, cause="inserted", note=f"{where} ended before this operation"), at
-        )
+        return _pointing_at(replace(report, verdict=DIVERGED, note=f"{where} ended before this operation"), at)
     reached = tuple(f"{shape_asked(at.identity)}{f' at {at.line}' if at.line else ''}" for at in seen.frontier)
     attempted = str(shape_asked(seen.frontier[0].identity))
     return replace(report, verdict=FRONTIER, attempted=attempted, frontier=reached, line=seen.frontier[0].line)

@@ -50,12 +50,18 @@ class Finding:
     payload: str | None
 
 
-def explain(handler: Callable[..., Any], history: History, failed: Collection[str] = ()) -> Finding | None:
+def explain(
+    handler: Callable[..., Any], history: History, failed: Collection[str] = (), *, again: bool = True
+) -> Finding | None:
     """Run the handler once more and compare all that it asks for; None if no difference shows.
 
-    `failed`: ids of contexts that failed and are looked into.
+    Args:
+        handler: The result of `@durable_execution`.
+        history: What is recorded.
+        failed: Ids of contexts that failed and are looked into.
+        again: Whether contexts that succeeded are looked into.
     """
-    traced = trace(handler, history, failed)
+    traced = trace(handler, history, failed, again=again)
     found = list(differences(traced.recorded, traced.attempted))
     if not found:
         return None

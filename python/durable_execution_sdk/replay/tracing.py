@@ -112,19 +112,20 @@ class Trace:
     frontier: list[Node] = field(default_factory=list)
 
 
-def trace(handler: Callable[..., Any], history: History, failed: Collection[str] = ()) -> Trace:
+def trace(handler: Callable[..., Any], history: History, failed: Collection[str] = (), *, again: bool = True) -> Trace:
     """Run the handler and see what it asks for, with what is recorded beside it.
 
     Args:
         handler: The result of `@durable_execution`.
         history: What is recorded.
         failed: Ids of contexts that failed and are entered again all the same; the others raise what is recorded.
+        again: Whether contexts that succeeded are entered again. If not, what is in them is on neither side.
     """
     tree = RecordedTree(history.operations)
     guides: list[_Guide] = []
 
     def open_hooks(facts: InvocationFacts) -> _Guide:
-        guides.append(_Guide(facts.journal, tree, history, failed))
+        guides.append(_Guide(facts.journal, tree, history, failed, again=again))
         return guides[0]
 
     earlier = {"Id": "0", "Type": "WAIT", "Status": "SUCCEEDED"}  # so that the handler sees that it is replayed
@@ -141,13 +142,16 @@ def trace(handler: Callable[..., Any], history: History, failed: Collection[str]
 class _Guide(Watch):
     """Hooks that record each operation when it is asked for."""
 
-    def __init__(self, journal: Journal, tree: RecordedTree, history: History, failed: Collection[str]) -> None:
+    def __init__(
+        self, journal: Journal, tree: RecordedTree, history: History, failed: Collection[str], *, again: bool
+    ) -> None:
         self.root = Node(Shape(HANDLER, "", ""), None)
         self.scopes: dict[str | None, _Scope] = {None: _Scope(self.root, tree.root, not history.complete)}
         self.frontier: list[Node] = []
         self._journal = journal
         self._tree = tree
         self._failed = failed
+        self._again = again
         self._raised: set[str] = set()
         """What was entered again of those."""
         self._expected: dict[str, tuple[_Scope, int]] = {operation_id(None, 1): (self.scopes[None], 1)}
@@ -275,7 +279,7 @@ class _Guide(Watch):
             )
             if raises:
                 self._raised.add(identity.operation_id)
-            if raises or status == "SUCCEEDED":
+            if raises or (status == "SUCCEEDED" and (self._again or _replays_children(record))):
                 record = entered_again(record)
                 if node.shape.sub_type in BATCHES:
                     self._batches[identity.operation_id] = record
@@ -320,13 +324,17 @@ class _Guide(Watch):
                         node.weight = min(node.weight, _NOT_REACHED)
         for node in self._tree.root.walk():
             record = node.record
-            if (
-                record is not None
-                and node.shape.kind == "CONTEXT"
-                and record.get("Status") not in {"SUCCEEDED", *_OPEN}
-                and node.operation_id not in self._failed
-            ):
+            if record is None or node.shape.kind != "CONTEXT" or node.operation_id in self._failed:
+                continue
+            status = record.get("Status")
+            if status == "SUCCEEDED" and (self._again or _replays_children(record)):
+                continue
+            if status not in _OPEN:
                 node.children.clear()
+
+
+def _replays_children(record: Record) -> bool:
+    return bool((record.get("ContextDetails") or {}).get("ReplayChildren"))
 
 
 def _runs_all(batch: Node) -> bool:
