@@ -114,7 +114,7 @@ bench-javascript: ## the official JavaScript SDK 2.4.0, where npm is there and s
 	  cd $(JAVASCRIPT) && npm ci --silent --no-audit --no-fund --ignore-scripts && touch .stamp; \
 	} || echo "the JavaScript SDK is not there (npm is missing, or does not serve it): its rows are left out" >&2
 
-instructions: $(DEPS) ## count the core's instructions per operation with callgrind, compare with the kept figures
+instructions: $(DEPS) ## count instructions per operation with callgrind (core, replays), compare with the kept figures
 	$(BIN)/python tools/instructions.py check
 
 record-instructions: $(DEPS) ## measure them anew and keep them in benches/instructions.toml

@@ -32,5 +32,35 @@ def test_what_is_kept_and_what_is_measured_are_the_same_shapes(tool: ModuleType)
     assert [*tool.grown({"a": 1.0}, {})] == ["a is not measured: `make record-instructions`"]
     assert [*tool.grown({}, {"a": 1.0})] == ["a is not kept: `make record-instructions`"]
     kept = tomllib.loads(tool.KEPT.read_text(encoding="utf-8"))
-    assert kept["instructions"].keys() == tool.SHAPES.keys()
-    assert all(count > 0 for count in kept["instructions"].values())
+    assert kept["core"].keys() == tool.SHAPES.keys()
+    assert kept["replay"]
+    replays = [kept["extension"], *kept["replay"].values()]
+    assert all(figures.keys() == tool.COLOURS.keys() for figures in replays)
+    assert all(count > 0 for figures in [kept["core"], *replays] for count in figures.values())
+
+
+def test_instructions_are_added_up_for_each_file(tool: ModuleType) -> None:
+    profile = """\
+version: 1
+summary: 60
+
+ob=(1) /lib/python
+fn=(1) outer
+0 10
+cob=(2) /lib/core.so
+cfn=(2) inner
+calls=3 0
+0 25
++4 5
+
+ob=(2)
+fn=(2)
+* 20
+- 5
+ob=(1)
+fn=(1)
+7 20
+
+totals: 60
+"""
+    assert tool.instructions_of_files(profile) == {"/lib/python": 35, "/lib/core.so": 25}

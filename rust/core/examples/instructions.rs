@@ -42,7 +42,7 @@ fn main() -> ExitCode {
 
 fn write(shape: &str, count: u64) -> bool {
     let input = match shape {
-        "small" => steps(count, Results::Small),
+        "scan" | "small" => steps(count, Results::Small),
         "rich" => steps(count, Results::Rich),
         "children" => children(count / (STEPS_OF_A_CHILD + 1)),
         "checkpoints" | "retries" => count.to_string().into_bytes(),
@@ -53,6 +53,10 @@ fn write(shape: &str, count: u64) -> bool {
 
 fn run(shape: &str, input: &[u8]) -> Option<()> {
     match shape {
+        "scan" => {
+            black_box(state_page(input).ok()?);
+            Some(())
+        }
         "small" | "rich" => replay(input, false),
         "children" => replay(input, true),
         "checkpoints" => checkpoints(number(input)?),
