@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import contextvars
 import logging
+import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
@@ -105,8 +105,8 @@ class Batch:
         "_lock",
         "_machine",
         "_op",
-        "_own_thread_is_busy",
-        "_own_thread_sends",
+        "_ramp",
+        "_ramps_up",
         "_record",
         "_serdes",
         "_state",
@@ -137,9 +137,9 @@ class Batch:
         self._successes_end_nothing = (
             rule.min_successful is None and rule.should_complete is None and self._state.hooks is None
         )
-        self._own_thread_is_busy = False
-        self._own_thread_sends = False
         self._unsent = 0
+        self._ramp = FIRST_THREADS
+        self._ramps_up = False
         self._variables = contextvars.copy_context()
 
     # --- on the batch's own thread ---
@@ -157,7 +157,7 @@ class Batch:
                         self._state.commit.commit(None)
                         commands = self._tell(Refreshed())
                     case Drain():
-                        self._send()
+                        self._state.commit.flush(self._unsent)
                         commands = self._tell(Drained())
                     case Finish(result):
                         return result
@@ -179,7 +179,7 @@ class Batch:
     def _go_on(self) -> Sequence[Command]:
         """Hand out what may run; take a branch on this thread if nobody else does; else wait."""
         if self._record is None:
-            self._state.branch_pool.warm(self._machine.runnable)
+            self._state.branch_pool.warm(min(self._machine.runnable, self._ramp))
         with self._lock:
             finished, live = self._admit()
             idle = not finished and not live and not self._machine.running
@@ -187,42 +187,36 @@ class Batch:
         for run in live:
             self._state.branch_pool.give(partial(self._work, run))
         if own is not None:
-            self._own_thread_is_busy = True
-            try:
-                return self._tell(self._outcome(own))
-            finally:
-                self._own_thread_is_busy = False
+            event, ticket = self._run(own)
+            commands = self._tell(event, ticket)
+            if not commands and not self._machine.runnable:
+                self._state.commit.flush(ticket)
+            return commands
         for run in finished:
-            commands = self._tell(self._recorded(run[0]) or self._outcome(run))
+            event, ticket = self._recorded(run[0]) or self._run(run)
+            commands = self._tell(event, ticket)
             if commands:
                 self._inbox.put(commands)
         if finished:
             return ()
-        if self._own_thread_sends:
-            self._send()
-            return ()
         return self._wait()
 
-    def _send(self) -> None:
-        """See to it that the ends of branches are sent that no thread waits for."""
-        commit = self._state.commit
-        while self._own_thread_sends:
-            commit.flush(self._unsent)
-            with self._lock:
-                if commit.has_ended or self._state.journal.settled >= self._unsent:
-                    self._own_thread_sends = False
-
     def _admit(self) -> tuple[list[Run], list[Run]]:
-        """Admit branches in order: those that are finished, and as many others as there are threads for."""
+        """Admit branches in order: those that are finished, and as many others as there are threads for now."""
         machine, pool = self._machine, self._state.branch_pool
         finished: list[Run] = []
         live: list[Run] = []
+        self._ramps_up = False
         while machine.runnable:
             if not machine.resumable and self._is_finished(machine.started):
                 finished += self._take(1)
                 continue
+            room = self._ramp - len(live)
+            if room <= 0:
+                self._ramps_up = True
+                break
             wanted = machine.runnable if self._record is None else machine.resumable or 1
-            claimed = pool.claim(wanted, self._serve)
+            claimed = pool.claim(min(wanted, room), self._serve)
             if not claimed:
                 break
             live += self._take(claimed)
@@ -234,21 +228,34 @@ class Batch:
         record = self._state.journal.find(self._op.branch_id(index))
         return record is not None and record.is_terminal and not record.replay_children
 
-    def _recorded(self, index: int) -> Succeeded | None:
+    def _recorded(self, index: int) -> tuple[Succeeded, int] | None:
         """How a branch has ended, if history has its result and the lane can read that."""
         if self._lane is None:
             return None
         value = self._lane(index, self._op.branch_sub_type, self._op.branch_name(index))
-        return None if value is MISS else Succeeded(index, value)
+        return None if value is MISS else (Succeeded(index, value), 0)
 
     def _wait(self) -> Sequence[Command]:
+        self._state.commit.step_back()
         with self._lock:
             self._wake_ms = self._machine.wake_ms
         timeout = real_seconds_until(self._state.clock, self._wake_ms)
+        if self._ramps_up and (timeout is None or timeout > RAMP_SECONDS):
+            return self._ramp_up()
         try:
             return self._inbox.get(timeout=timeout)
         except Empty:
             return self._tell(Tick())
+
+    def _ramp_up(self) -> Sequence[Command]:
+        """Wait a moment for the threads there are; then, if they leave the interpreter idle, let there be more."""
+        began = time.monotonic()
+        try:
+            return self._inbox.get(timeout=RAMP_SECONDS)
+        except Empty:
+            waited_out = time.monotonic() - began < PROMPT_SECONDS
+            self._ramp = self._ramp * 2 if waited_out else 1
+            return ()
 
     # --- on pool threads ---
 
@@ -260,68 +267,27 @@ class Batch:
             self._inbox.put((Raise(error),))
 
     def _work_on(self, run: Run | None) -> None:
+        commit = self._state.commit
         while run is not None and self._machine.phase not in _OVER:
-            outcome = self._run(run)
-            if isinstance(outcome, Ending):
-                run = self._end_later(outcome)
-                if run is not None:
-                    continue
-                outcome = self._end_now(outcome)
-            run = self._carry(outcome)
+            event, ticket = self._run(run)
+            commands, run = self._carry(event, ticket)
+            if run is None:
+                commit.flush(ticket)
+            if commands is not None:
+                self._inbox.put(commands)
+        commit.step_back()
 
-    def _carry(self, event: BranchEvent) -> Run | None:
-        """Hand an event to the coordinator; the branch to run next, if there is one."""
+    def _carry(self, event: BranchEvent, ticket: int) -> tuple[Sequence[Command] | None, Run | None]:
+        """Hand an event to the coordinator: what the batch's own thread must hear, and the branch to run next."""
         with self._lock:
+            self._unsent = max(self._unsent, ticket)
             commands = self._machine.on(event, self._state.clock.now_ms())
             run = self._next()
             wake_ms = self._machine.wake_ms
             earlier = wake_ms is not None and (self._wake_ms is None or wake_ms < self._wake_ms)
             if earlier:
                 self._wake_ms = wake_ms
-        if commands or earlier:
-            self._inbox.put(commands)
-        return run
-
-    def _end_later(self, ending: Ending) -> Run | None:
-        """Have a branch's end acknowledged while this thread goes on with another branch, if there is one.
-
-        The place of the branch stays taken until then, and its success ends nothing but itself, so nobody can tell.
-        """
-        with self._lock:
-            run = None if self._own_thread_is_busy else self._next()
-        if run is None:
-            return None
-        try:
-            update = ending.settled.update
-            assert update is not None  # only what is to be acknowledged ends later
-            ticket = self._state.commit.commit_later(update, partial(self._has_ended, ending.event))
-        except BaseException as error:  # as `commit` would have raised it
-            self._has_ended(ending.event, error)
-            return run
-        with self._lock:
-            self._unsent = ticket
-            asleep, self._own_thread_sends = not self._own_thread_sends, True
-        if asleep:
-            self._inbox.put(())
-        return run
-
-    def _end_now(self, ending: Ending) -> BranchEvent:
-        try:
-            conclude(self._state, self._op.branch(ending.event.index), ending.settled)
-        except BaseException as error:  # the coordinator decides what becomes of it
-            return ended_by(ending.event.index, error)
-        return ending.event
-
-    def _has_ended(self, event: Succeeded, error: BaseException | None) -> None:
-        """What was to be acknowledged is, or never will be. Whoever says so has other things to do."""
-        with self._lock:
-            told = event if error is None else ended_by(event.index, error)
-            commands = self._machine.on(told, self._state.clock.now_ms())
-            others = self._state.branch_pool.claim(self._machine.runnable, self._serve)
-        if commands:
-            self._inbox.put(commands)
-        for _ in range(others):
-            self._state.branch_pool.give(self._serve)
+        return commands if commands or earlier else None, run
 
     def _serve(self) -> None:
         """A thread of the pool has nothing to do."""
@@ -334,8 +300,9 @@ class Batch:
 
     # --- on any thread ---
 
-    def _tell(self, event: Event) -> Sequence[Command]:
+    def _tell(self, event: Event, ticket: int = 0) -> Sequence[Command]:
         with self._lock:
+            self._unsent = max(self._unsent, ticket)
             return self._machine.on(event, self._state.clock.now_ms())
 
     def _next(self) -> Run | None:
@@ -351,26 +318,23 @@ class Batch:
                 runs += [(index, False) for index in command.indexes]
         return runs
 
-    def _outcome(self, run: Run) -> BranchEvent:
-        outcome = self._run(run)
-        return self._end_now(outcome) if isinstance(outcome, Ending) else outcome
-
-    def _run(self, run: Run) -> BranchEvent | Ending:
+    def _run(self, run: Run) -> tuple[BranchEvent, int]:
+        """Run a branch: how it ended, and the ticket of its end if that is queued, but not acknowledged."""
         # Variables that a branch sets are its own, whichever thread it runs on.
         return self._variables.copy().run(self._run_branch, *run)
 
-    def _run_branch(self, index: int, resumed: bool) -> BranchEvent | Ending:
+    def _run_branch(self, index: int, resumed: bool) -> tuple[BranchEvent, int]:
         strand = Strand()
         hooks = self._state.hooks
         try:
             with strand.running(), nullcontext() if hooks is None else hooks.branch_context():
                 identity, settled, value = self._enter(index, strand, resumed=resumed)
                 if self._successes_end_nothing and settled.update is not None and isinstance(settled.then, Deliver):
-                    return Ending(Succeeded(index, value), settled)
+                    return Succeeded(index, value), self._state.commit.submit(settled.update)
                 conclude(self._state, identity, settled)
-                return Succeeded(index, value)
+                return Succeeded(index, value), 0
         except BaseException as error:  # the coordinator decides what becomes of it
-            return ended_by(index, error)
+            return ended_by(index, error), 0
 
     def _enter(self, index: int, strand: Strand, *, resumed: bool = False) -> tuple[OperationIdentifier, Settled, Any]:
         """The child context that a branch is, up to its end: who it is, what is left to do, the result."""
@@ -404,7 +368,7 @@ class Batch:
         items = []
         for index in range(op.total if end is None else min(op.total, end.started_total)):
             if (end is None or index not in end.started_indexes) and (ended := self._recorded(index)) is not None:
-                items.append(BatchItem(index, BatchItemStatus.SUCCEEDED, ended.result))
+                items.append(BatchItem(index, BatchItemStatus.SUCCEEDED, ended[0].result))
                 continue
             identity = op.branch(index)
             verdict = rebuild_branch(op, index, identity, state.seek(identity, is_virtual=op.is_flat), end)
@@ -430,13 +394,14 @@ Run: TypeAlias = tuple[int, bool]
 """A branch to run, and whether it is resumed in this invocation."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """A branch whose body succeeded, and whose end is yet to be acknowledged."""
+FIRST_THREADS = 8
+"""Threads that a batch starts with; branches that wait for anything are joined by others within milliseconds."""
 
-    event: Succeeded
-    settled: Settled
+RAMP_SECONDS = 0.0005
+"""How long the threads of a batch are watched before there are more."""
 
+PROMPT_SECONDS = 0.003
+"""A watch that lasted longer had to wait for the interpreter: the threads there are keep it busy."""
 
 _ONE_LANE = Lanes(1)
 _OVER = frozenset({Phase.DRAINING, Phase.ENDED})

@@ -9,6 +9,12 @@ send again if it finds nothing.
 At most one request is in flight. An answer is merged with all its pages before anybody wakes. Then those wake whose
 updates are acknowledged, each through a gate of its own, and one of the others, who sends next: with many branches the
 locks decide the speed, so nobody is woken for nothing and nobody takes the lock to learn that all is well.
+
+Whoever sends next waits a little for those who have just been woken, for they are about to queue their next updates.
+Without that, two groups of threads would form that take turns at waiting for each other's request, and each request
+would carry half of what it could. The last of those who were woken sends; if one stays away (its code takes its time),
+whoever waits sends as soon as half a millisecond has passed in which nobody came, and at the latest after a quarter of
+the last round trip. A line of code that is alone waits for nobody.
 """
 
 from __future__ import annotations
@@ -20,7 +26,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NoReturn
 
 from durable_execution_sdk._core import Journal, Request
@@ -34,6 +40,12 @@ _logger = logging.getLogger("durable_execution_sdk")
 
 RIDE_ALONG_SECONDS = 0.1
 """How long an update that nobody waits for may stay queued."""
+
+LULL_SECONDS = 0.0005
+"""If nobody comes for so long, those who are still away are not waited for. Shorter round trips wait for nobody."""
+
+PATIENCE = 0.25
+"""The share of a round trip that a request is put off at most."""
 
 PAGE_ITEMS = 1000
 """Most operations that the Lambda API returns per state page."""
@@ -63,13 +75,16 @@ class GroupCommit:
 
     __slots__ = (
         "_arn",
+        "_arrivals",
+        "_away",
         "_closed",
         "_end",
-        "_followers",
+        "_is_awaited",
         "_journal",
         "_lock",
         "_oldest_unsent",
         "_on_changed",
+        "_patience",
         "_sending",
         "_timer",
         "_timer_idle",
@@ -95,7 +110,10 @@ class GroupCommit:
         self._on_changed = on_changed
         self._lock = BriefLock()
         self._waiters: deque[_Waiter] = deque()
-        self._followers: list[tuple[int, Callable[[BaseException | None], None]]] = []
+        self._away: set[int] = set()  # threads that the last answer woke, until they come here again
+        self._arrivals = 0
+        self._is_awaited = False  # whether a waiter looks every now and then if it had better send
+        self._patience = 0.0
         self._token_stem = ""
         self._tokens = itertools.count(1)
         self._wake = threading.Event()
@@ -125,14 +143,30 @@ class GroupCommit:
             SuspendExecution: The service takes no more updates from this invocation.
         """
         with self._lock:
-            return self._push(update)
+            if self._end is not None:
+                self._refuse(update)
+            ticket = self._journal.push(update)
+        if ticket == 0:
+            raise _orphaned(update)
+        return ticket
 
-    def submit(self, update: OperationUpdate) -> None:
-        """Queue an update and return at once."""
-        self._push(update)
+    def submit(self, update: OperationUpdate) -> int:
+        """Queue an update and return at once, with the ticket that settles when it is acknowledged.
+
+        Raises:
+            BackgroundThreadError: An earlier request failed.
+            OrphanedChildException: An enclosing context has ended, or the execution.
+            SuspendExecution: The service takes no more updates from this invocation.
+        """
+        if self._end is not None:
+            self._refuse(update)
+        ticket = self._journal.push(update)
+        if ticket == 0:
+            raise _orphaned(update)
         if self._oldest_unsent is None:
             with self._lock:
                 self._arm()
+        return ticket
 
     def commit(self, update: OperationUpdate | None) -> None:
         """Queue an update (None: only news are wanted) and return when it is acknowledged and merged.
@@ -142,31 +176,29 @@ class GroupCommit:
             OrphanedChildException: An enclosing context has ended, or the execution.
             SuspendExecution: The service takes no more updates from this invocation.
         """
-        ticket = self._push(update)
+        if self._end is not None:
+            self._refuse(update)
+        ticket = self._journal.push(update)
+        if ticket == 0:
+            raise _orphaned(update)
         while self._journal.settled < ticket:
             if self._end is not None:
                 self._refuse(None)
             self._turn(ticket)
 
-    def commit_later(self, update: OperationUpdate, then: Callable[[BaseException | None], None]) -> int:
-        """Queue an update and return its ticket; `then` is called when it is acknowledged and merged.
-
-        It is called by whichever thread has sent it, with None or with what `commit` would have raised, and must not
-        raise or block. Somebody must see to it that the update is sent: `flush` it before long.
-        """
-        ticket = self._push(update)
-        with self._lock:
-            if self._end is None and self._journal.settled < ticket:
-                self._followers.append((ticket, then))
-                self._arm()
-                return ticket
-        then(self._refusal(update) if self._journal.settled < ticket else None)
-        return ticket
-
     def flush(self, ticket: int) -> None:
-        """Have everything up to this ticket acknowledged; returns early where sending has ended."""
+        """Have everything acknowledged up to a ticket, and leave what is queued later; nothing if sending has ended."""
         while self._end is None and self._journal.settled < ticket:
             self._turn(ticket)
+
+    def step_back(self) -> None:
+        """This thread queues nothing for the time being: nobody need wait for it."""
+        if not self._away:
+            return
+        with self._lock:
+            self._away.discard(threading.get_ident())
+            if not self._away and self._is_awaited and not self._sending:
+                self._open_next()
 
     def drain(self) -> None:
         """Have everything acknowledged that is queued now; nothing if sending has ended."""
@@ -194,14 +226,6 @@ class GroupCommit:
 
     # --- sending ---
 
-    def _push(self, update: OperationUpdate | None) -> int:
-        if self._end is not None:
-            self._refuse(update)
-        ticket = self._journal.push(update)
-        if ticket == 0:
-            raise _orphaned(update)
-        return ticket
-
     def _refuse(self, update: OperationUpdate | None) -> NoReturn:
         end = self._end
         if isinstance(end, BackgroundThreadError):
@@ -217,35 +241,67 @@ class GroupCommit:
     def _turn(self, ticket: int | None) -> None:
         """Send one batch, or wait for whoever is sending: until the ticket is settled, or it is our turn.
 
-        Without a ticket, any settled request ends the wait.
+        Without a ticket, any settled request ends the wait, and nobody is waited for.
         """
+        waiter: _Waiter | None = None
+        request: Request | None = None
+        watches = False
         with self._lock:
             if self._end is not None or (ticket is not None and self._journal.settled >= ticket):
                 return
+            if self._away:
+                self._away.discard(threading.get_ident())
+                self._arrivals += 1
             if self._sending:
                 waiter = _Waiter(ticket)
-                self._waiters.append(waiter)
+            elif self._away and self._patience and ticket is not None:
+                waiter = _Waiter(ticket)
+                watches, self._is_awaited = not self._is_awaited, True
             else:
-                waiter = None
                 request = self._take_batch()
+            if waiter is not None:
+                self._waiters.append(waiter)
         if waiter is None:
             if request is not None:
-                self._send(request)
+                self._send(request, comes_back=ticket is not None)
             return
         try:
-            waiter.gate.acquire()
+            if watches:
+                request = self._watch(waiter)
+            else:
+                waiter.gate.acquire()
         except BaseException:  # a KeyboardInterrupt: if it was our turn to send, it is somebody else's now
             with self._lock:
                 if waiter in self._waiters:
                     self._waiters.remove(waiter)
-                elif not self._sending:
+                if not self._sending:
                     self._open_next()
             raise
+        if request is not None:
+            self._send(request, comes_back=True)
+
+    def _watch(self, waiter: _Waiter) -> Request | None:
+        """Wait until the gate opens, or those who are away stay away: the batch to send then."""
+        patient_until = time.monotonic() + self._patience
+        seen = -1
+        while not waiter.gate.acquire(timeout=LULL_SECONDS):
+            with self._lock:
+                if self._sending or waiter not in self._waiters:
+                    break
+                if seen == self._arrivals or time.monotonic() >= patient_until:
+                    self._waiters.remove(waiter)
+                    return self._take_batch()
+                seen = self._arrivals
+        else:
+            return None
+        waiter.gate.acquire()
+        return None
 
     def _take_batch(self) -> Request | None:
         # First forget that something was unsent, then look: whoever queues after the look finds it forgotten and arms
         # the timer again.
         self._oldest_unsent = None
+        self._is_awaited = False
         request = self._journal.next_request(self._client_token())
         if self._journal.queued:
             self._oldest_unsent = time.monotonic()
@@ -257,8 +313,9 @@ class GroupCommit:
             self._token_stem = os.urandom(12).hex()
         return f"{self._token_stem}{next(self._tokens):08x}"
 
-    def _send(self, request: Request) -> None:
+    def _send(self, request: Request, *, comes_back: bool) -> None:
         end: BaseException | None = None
+        started = time.monotonic()
         try:
             outcome = self._exchange(request)
             if outcome == "revoked":
@@ -278,36 +335,31 @@ class GroupCommit:
                     self._oldest_unsent = None
                     self._journal.discard()
                 self._sending = False
-                settled = self._journal.settled
-                followers = self._take_followers(settled)
-                self._wake_waiters()
-            for ticket, then in followers:
-                then(None if ticket <= settled else self._refusal(None))
+                self._away = {threading.get_ident()} if comes_back else set()
+                self._wake_waiters(time.monotonic() - started)
 
-    def _take_followers(self, settled: int) -> Sequence[tuple[int, Callable[[BaseException | None], None]]]:
-        followers = self._followers
-        if not followers:
-            return ()
-        if self._end is not None:
-            self._followers = []
-            return followers
-        self._followers = [follower for follower in followers if follower[0] > settled]
-        return [follower for follower in followers if follower[0] <= settled]
-
-    def _wake_waiters(self) -> None:
+    def _wake_waiters(self, round_trip_s: float) -> None:
         settled, ended = self._journal.settled, self._end is not None
+        patience = round_trip_s * PATIENCE
+        self._patience = 0.0 if patience < LULL_SECONDS else patience
         waiting = self._waiters
         self._waiters = deque()
         for waiter in waiting:
             if ended or waiter.ticket is None or waiter.ticket <= settled:
-                waiter.gate.release()
+                self._open(waiter)
             else:
                 self._waiters.append(waiter)
         self._open_next()
 
     def _open_next(self) -> None:
+        self._is_awaited = False
         if self._waiters:
-            self._waiters.popleft().gate.release()
+            self._open(self._waiters.popleft())
+
+    def _open(self, waiter: _Waiter) -> None:
+        if waiter.ticket is not None:
+            self._away.add(waiter.thread)
+        waiter.gate.release()
 
     def _exchange(self, request: Request) -> str:
         """One round trip and its pages, merged. The lock is not held: whoever sends is alone here."""
@@ -320,8 +372,9 @@ class GroupCommit:
             return "revoked"
         listened = self._on_changed is not None or self.on_merged is not None
         changed = list(acknowledgement.changed) if listened else None
-        if acknowledgement.outcome == "continue":
-            load_pages(self._journal, self._transport, self._arn, acknowledgement.next_marker, changed)
+        marker = acknowledgement.next_marker
+        if marker is not None and acknowledgement.outcome == "continue":
+            load_pages(self._journal, self._transport, self._arn, marker, changed)
         if self._on_changed is not None and changed:
             self._on_changed(changed)
         self._journal.settle()
@@ -369,12 +422,13 @@ class GroupCommit:
 
 
 class _Waiter:
-    """Somebody who waits for a ticket, or for the next settled request."""
+    """A thread that waits for a ticket, or for the next settled request."""
 
-    __slots__ = ("gate", "ticket")
+    __slots__ = ("gate", "thread", "ticket")
 
     def __init__(self, ticket: int | None) -> None:
         self.ticket = ticket
+        self.thread = threading.get_ident()
         self.gate = threading.Lock()
         self.gate.acquire()
 

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NotRequired, Protocol, TypedDict
 
+from durable_execution_sdk._drivers.hooks import Hooks
 from durable_execution_sdk._model.contexts import LoggerInterface
 from durable_execution_sdk._model.homes import public
 
 VERBOSE_VARIABLE = "DURABLE_VERBOSE_MODE"
 """Environment variable: `true` makes the SDK's own logger write its debugging lines."""
+
+
+_NO_FIELDS: Mapping[str, object] = {}
 
 
 def _never() -> bool:
@@ -87,7 +91,7 @@ class Logger:
         is_replaying: Asked before each record; default: never.
     """
 
-    __slots__ = ("_default_extra", "_enrich", "_is_replaying", "_logger")
+    __slots__ = ("_enrich", "_extra", "_is_replaying", "_logger", "_place")
 
     def __init__(
         self,
@@ -96,7 +100,8 @@ class Logger:
         is_replaying: Callable[[], bool] = _never,
     ) -> None:
         self._logger = logger
-        self._default_extra = default_extra
+        self._extra: Mapping[str, object] | None = default_extra
+        self._place: Callable[[], LogInfo] | None = None
         self._is_replaying = is_replaying
         self._enrich: Callable[[], Mapping[str, object]] | None = None
 
@@ -108,6 +113,28 @@ class Logger:
         if hooks is not None:
             made._enrich = hooks.log_fields
         return made
+
+    @classmethod
+    def at(
+        cls,
+        place: Callable[[], LogInfo],
+        hooks: Hooks | None,
+        logger: LoggerInterface,
+        is_replaying: Callable[[], bool],
+    ) -> Logger:
+        """The same for a place that is only asked for if something is logged: most bodies log nothing."""
+        made = cls(logger, _NO_FIELDS, is_replaying)
+        made._extra, made._place = None, place
+        if hooks is not None:
+            made._enrich = hooks.log_fields
+        return made
+
+    @property
+    def _default_extra(self) -> Mapping[str, object]:
+        if self._extra is None:
+            assert self._place is not None  # whoever leaves the fields open says where they come from
+            self._extra = self._place().fields()
+        return self._extra
 
     def with_log_info(self, info: LogInfo) -> Logger:
         """The same target and replay source with other fields."""

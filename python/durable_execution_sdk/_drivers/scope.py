@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 from durable_execution_sdk._core import Scope
@@ -138,10 +139,8 @@ class OperationScope:
     def logger(self) -> Logger:
         """Logs with the execution's ARN and the context's id as `extra`; silent during replay."""
         if self._logger is None:
-            scope = self.scope
-            info = LogInfo(self.state, scope.parent_id)
-            aloud = self._log_during_replay
-            self._logger = Logger.from_log_info(self._log_target, info, lambda: scope.replaying and not aloud)
+            info = LogInfo(self.state, self.scope.parent_id)
+            self._logger = Logger.from_log_info(self._log_target, info, self._silence())
         return self._logger
 
     def set_logger(self, new_logger: LoggerInterface) -> None:
@@ -192,4 +191,11 @@ class OperationScope:
 
     def operation_logger(self, identity: OperationIdentifier, attempt: int) -> Logger:
         """The logger for a body."""
-        return self.logger.with_log_info(LogInfo.from_operation_identifier(self.state, identity, attempt))
+        state = self.state
+        place = partial(LogInfo.from_operation_identifier, state, identity, attempt)
+        return Logger.at(place, state.hooks, self._log_target, self._silence())
+
+    def _silence(self) -> Callable[[], bool]:
+        """Tells whether a logger made now keeps quiet."""
+        scope, aloud = self.scope, self._log_during_replay
+        return lambda: scope.replaying and not aloud

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NoReturn
 
 _logger = logging.getLogger("durable_execution_sdk")
@@ -26,15 +24,9 @@ class Strand:
         self.signal: BaseException | None = None
         self._warned = False
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """This thread runs the strand meanwhile."""
-        before = getattr(_running, "strand", None)
-        _running.strand = self
-        try:
-            yield
-        finally:
-            _running.strand = before
+    def running(self) -> _Running:
+        """A context manager: this thread runs the strand meanwhile."""
+        return _Running(self)
 
     def refuse(self, what: str) -> NoReturn:
         """Raise the signal that ended this strand again."""
@@ -49,6 +41,20 @@ class Strand:
                 what,
             )
         raise signal
+
+
+class _Running:
+    __slots__ = ("_before", "_strand")
+
+    def __init__(self, strand: Strand) -> None:
+        self._strand = strand
+
+    def __enter__(self) -> None:
+        self._before: Strand | None = getattr(_running, "strand", None)
+        _running.strand = self._strand
+
+    def __exit__(self, *_: object) -> None:
+        _running.strand = self._before
 
 
 def running_strand(otherwise: Strand) -> Strand:

@@ -96,8 +96,11 @@ def run_step(
     value = None
     failed: Exception | None = None
     try:
-        with _around(state, op.identity, verdict.number, reconstruct=False):
+        if state.hooks is None:
             value = body(verdict.number)
+        else:
+            with state.hooks.around_body(op.identity, verdict.number, False):
+                value = body(verdict.number)
         payload = codec.encode_to_send(value)
         value = codec.decode(payload)
     except Exception as error:  # whatever user code raises is judged
@@ -131,7 +134,7 @@ def run_condition(
     failed: Exception | None = None
     try:
         before = codec.decode(verdict.state if verdict.state is not None else codec.encode(initial_state))
-        with _around(state, op.identity, verdict.number, reconstruct=False):
+        with _around(state, op.identity, verdict.number):
             after = check(before, verdict.number)
         payload = codec.encode_to_send(after)
         decision = strategy(codec.decode(payload), verdict.number)
@@ -214,8 +217,11 @@ def settle_scope(
         state.announce(verdict.announce, confirm=False)
     failed: Exception | None = None
     try:
-        with _around(state, op.identity, None if record is not None else 1, reconstruct=verdict.reconstruct):
+        if state.hooks is None:
             raw = body(verdict)
+        else:
+            with state.hooks.around_body(op.identity, None if record is not None else 1, verdict.reconstruct):
+                raw = body(verdict)
         payload = codec.encode(raw)
         value = codec.decode(payload)
         summary = summarise(raw) if summarise is not None and op.summarises(payload, verdict) else ""
@@ -256,8 +262,8 @@ def _park_as_recorded(state: ExecutionState, identity: OperationIdentifier, park
     park(parked.due_ms if due_ms is None else due_ms, describe(identity))
 
 
-def _around(state: ExecutionState, identity: OperationIdentifier, attempt: int | None, *, reconstruct: bool) -> Any:
-    return _NOTHING if state.hooks is None else state.hooks.around_body(identity, attempt, reconstruct)
+def _around(state: ExecutionState, identity: OperationIdentifier, attempt: int) -> Any:
+    return _NOTHING if state.hooks is None else state.hooks.around_body(identity, attempt, False)
 
 
 _NOTHING = nullcontext()

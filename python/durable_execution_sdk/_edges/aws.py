@@ -198,10 +198,11 @@ def understood(answer: _Answer, *members: str) -> _Answer:
     Raises:
         ValueError: It has none of them.
     """
-    if not any(member in answer for member in members):
-        message = f"The service's answer has none of {', '.join(members)}; it was probably damaged on its way"
-        raise ValueError(message)
-    return answer
+    for member in members:
+        if member in answer:
+            return answer
+    message = f"The service's answer has none of {', '.join(members)}; it was probably damaged on its way"
+    raise ValueError(message)
 
 
 _Error = TypeVar("_Error", bound=BotoClientError)

@@ -186,8 +186,8 @@ class OperationUpdate(Value):
         """The wire form: empty names and parents are left out, an empty payload is not."""
         update: dict[str, Any] = {
             "Id": self.operation_id,
-            "Type": self.operation_type.value,
-            "Action": self.action.value,
+            "Type": self.operation_type._value_,  # `value` goes through a descriptor written in Python
+            "Action": self.action._value_,
         }
         if self.parent_id:
             update["ParentId"] = self.parent_id
@@ -241,12 +241,12 @@ class OperationUpdate(Value):
     ) -> Self:
         """A transition of the identified operation; `members` are the fields that go with it."""
         return cls(
-            operation_id=identifier.operation_id,
-            operation_type=operation_type,
-            action=action,
-            parent_id=identifier.parent_id,
-            name=identifier.name,
-            sub_type=identifier.sub_type,
+            identifier.operation_id,
+            operation_type,
+            action,
+            identifier.parent_id,
+            identifier.name,
+            identifier.sub_type,
             **members,
         )
 

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from durable_execution_sdk._core import Journal
+from durable_execution_sdk._drivers import commit as commit_module
 from durable_execution_sdk._drivers.commit import GroupCommit
 from durable_execution_sdk._model.enums import OperationAction, OperationSubType, OperationType
 from durable_execution_sdk._model.signals import BackgroundThreadError, OrphanedChildException, SuspendExecution
@@ -229,43 +230,143 @@ def test_everything_queued_is_sent_at_the_end_in_as_many_requests_as_it_takes():
     commit.close()
 
 
-@pytest.mark.parametrize(
-    ("answer", "told"),
-    [
-        ({}, type(None)),
-        (ValueError("gone"), BackgroundThreadError),
-        ({"CheckpointToken": None}, SuspendExecution),
-    ],
-)
-def test_who_goes_on_is_told_what_became_of_the_update(answer, told):
-    gate, _, commit = opened(answer)
+@pytest.mark.parametrize("answer", [{}, ValueError("gone"), {"CheckpointToken": None}])
+def test_who_goes_on_may_have_it_sent_later(answer):
+    gate, journal, commit = opened(answer)
     gate.let_go.release()
-    heard = []
-    ticket = commit.commit_later(step("a"), heard.append)
-    assert heard == []
-    commit.flush(ticket)
-    assert [type(error) for error in heard] == [told]
-    commit.close()
+    ticket = commit.submit(step("a"))
+    assert gate.batches == []
+    commit.send_through(ticket)
     assert gate.batches == [["a"]]
-
-
-def test_who_goes_on_is_told_by_whoever_sends():
-    gate, _, commit = opened()
-    gate.let_go.release()
-    heard = []
-    commit.commit_later(step("a"), heard.append)
-    commit.commit(step("b"))
-    assert heard == [None]
+    assert journal.settled == (ticket if answer == {} else 0)
+    assert commit.has_ended == (answer != {})
+    commit.send_through(ticket)
     commit.close()
-    assert gate.batches == [["a", "b"]]
+    assert len(gate.batches) == 1
 
 
-def test_nobody_goes_on_after_the_end():
-    gate, _, commit = opened(ValueError("gone"))
-    gate.let_go.release()
-    with pytest.raises(BackgroundThreadError):
-        commit.commit(step("a"))
-    with pytest.raises(BackgroundThreadError):
-        commit.commit_later(step("b"), lambda error: None)
-    commit.flush(99)
+# --- who is waited for ------------------------------------------------------------------------------------------------
+
+
+class Line(threading.Thread):
+    """Several updates, one after the other; `between` is called when each is acknowledged."""
+
+    def __init__(self, commit, keys, between=lambda: None):
+        super().__init__()
+        self.ended = None
+        self._commit = commit
+        self._keys = keys
+        self._between = between
+        self.start()
+
+    def run(self):
+        try:
+            for key in self._keys:
+                self._commit.commit(step(key))
+                self._between()
+        except BaseException as error:
+            self.ended = error
+        self._commit.step_back()
+
+
+@pytest.fixture
+def endless(monkeypatch):
+    """Whoever waits for those who are away waits until they come."""
+    monkeypatch.setattr(commit_module, "PATIENCE", 1e9)
+    monkeypatch.setattr(commit_module, "LULL_SECONDS", 60)
+
+
+def join(*lines):
+    for line in lines:
+        line.join(60)
+        assert not line.is_alive()
+
+
+def test_those_just_woken_share_the_next_request(endless):
+    gate, journal, commit = opened()
+    first = Line(commit, ["a1", "a2", "a3"])
+    assert gate.arrived.acquire(timeout=60)
+    second = Line(commit, ["b1", "b2"])
+    journal.wait_for(2)
+    gate.let_go.release(9)
+    join(first, second)
     commit.close()
+    assert gate.batches[0] == ["a1"]
+    assert [sorted(batch) for batch in gate.batches[1:]] == [["a2", "b1"], ["a3", "b2"]]
+
+
+def test_who_steps_back_is_not_waited_for(endless):
+    gate, journal, commit = opened()
+    gone = threading.Event()
+
+    def between():
+        commit.step_back()
+        gone.wait(60)
+
+    first = Line(commit, ["a"], between)
+    assert gate.arrived.acquire(timeout=60)
+    second = Line(commit, ["b"])
+    journal.wait_for(2)
+    gate.let_go.release(2)
+    join(second)
+    gone.set()
+    join(first)
+    commit.close()
+    assert gate.batches == [["a"], ["b"]]
+
+
+def test_who_stays_away_is_not_waited_for_long(monkeypatch):
+    monkeypatch.setattr(commit_module, "PATIENCE", 1e9)
+    gate, journal, commit = opened()
+    gone = threading.Event()
+    first = Line(commit, ["a"], lambda: gone.wait(60))
+    assert gate.arrived.acquire(timeout=60)
+    others = [Line(commit, [key]) for key in "bc"]
+    journal.wait_for(3)
+    gate.let_go.release(2)
+    join(*others)
+    gone.set()
+    join(first)
+    commit.close()
+    assert [sorted(batch) for batch in gate.batches] == [["a"], ["b", "c"]]
+
+
+def test_an_interrupted_watcher_leaves_the_watch_to_another(monkeypatch):
+    watchers = []
+
+    class Interrupted(commit_module._Waiter):
+        __slots__ = ()
+
+        def __init__(self, ticket):
+            super().__init__(ticket)
+            self.gate = Interruptible(self.gate)
+
+    class Interruptible:
+        def __init__(self, gate):
+            self.release = gate.release
+            self._gate = gate
+
+        def acquire(self, timeout=-1):
+            if timeout > 0:
+                watchers.append(threading.current_thread())
+                if len(watchers) == 1:
+                    raise KeyboardInterrupt
+            return self._gate.acquire(timeout=timeout)
+
+    monkeypatch.setattr(commit_module, "_Waiter", Interrupted)
+    monkeypatch.setattr(commit_module, "PATIENCE", 1e9)
+    gate, journal, commit = opened()
+    gone = threading.Event()
+    first = Line(commit, ["a"], lambda: gone.wait(60))
+    assert gate.arrived.acquire(timeout=60)
+    others = [Line(commit, [key]) for key in "bc"]
+    journal.wait_for(3)
+    gate.let_go.release(2)
+    join(*others)
+    gone.set()
+    join(first)
+    commit.close()
+    interrupted, *rest = watchers
+    assert isinstance(interrupted.ended, KeyboardInterrupt)
+    assert interrupted not in rest
+    assert [sorted(batch) for batch in gate.batches] == [["a"], ["b", "c"]]
