@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import CoroutineType
 from typing import Any, Generic, TypeVar
 
 from durable_execution_sdk._drivers.bodies import settle
@@ -32,6 +33,8 @@ T = TypeVar("T")
 
 _DEFAULT_RETRY = RetryPresets.default()
 
+_STEP = OperationSubType.STEP.value
+
 SIGNALS = (SuspendExecution, BackgroundThreadError, OrphanedChildException)
 """What ends a strand. User code must let them pass; `except Exception` does."""
 
@@ -48,7 +51,7 @@ def operate(
         context.strand.refuse(f"{sub_type} {name!r}" if name else sub_type)
     check_name(name)
     scope = context.scope
-    operation_id = scope.begin(kind.value)
+    operation_id = scope.begin(kind._value_)  # `value` goes through a descriptor written in Python
     identity = OperationIdentifier(operation_id, sub_type, scope.parent_id, name, operation_type=kind)
     try:
         return run(identity, scope.position)
@@ -76,7 +79,8 @@ def call_step(context: OperationScope, func: Callable[[StepContext], Any], name:
 
     def run(identity: OperationIdentifier, position: int) -> Any:
         def body(attempt: int) -> Any:
-            return settle(func(StepContext(context.operation_logger(identity, attempt), attempt)))
+            value = func(StepContext(context.operation_logger(identity, attempt), attempt))
+            return settle(value) if isinstance(value, CoroutineType) else value
 
         return run_step(
             context.state,
@@ -87,7 +91,7 @@ def call_step(context: OperationScope, func: Callable[[StepContext], Any], name:
             position,
         )
 
-    return operate(context, OperationType.STEP, config.sub_type or OperationSubType.STEP.value, name, run)
+    return operate(context, OperationType.STEP, config.sub_type or _STEP, name, run)
 
 
 def call_wait(context: OperationScope, seconds: int, name: str | None) -> None:

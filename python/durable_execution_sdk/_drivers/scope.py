@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from types import CoroutineType
 from typing import Any, Self
 
 from durable_execution_sdk._core import Scope
@@ -173,7 +174,9 @@ class OperationScope:
 
     def run_body(self, func: Callable[[Self], Any]) -> Any:
         """Call a body with this context; a signal that it swallowed is raised again."""
-        value = settle(func(self))
+        value = func(self)
+        if isinstance(value, CoroutineType):
+            value = settle(value)
         if self.strand.signal is not None:
             raise self.strand.signal
         return value

@@ -66,11 +66,14 @@ class ExecutionState:
         self, identity: OperationIdentifier, position: int | None = None, *, is_virtual: bool = False
     ) -> Record | None:
         """What is recorded at this place, after checking that the code attempts the same."""
-        record = self.seek(identity, is_virtual=is_virtual)
+        hooks = self.hooks
+        if hooks is not None:
+            hooks.operation_attempted(identity, is_virtual)
+        record = self.journal.find(identity.operation_id)
         if record is not None:
             require_same(identity, record, position)
-            if self.hooks is not None:
-                self.hooks.operation_met(record)
+            if hooks is not None:
+                hooks.operation_met(record)
         return record
 
     def seek(self, identity: OperationIdentifier, *, is_virtual: bool = False) -> Record | None:
@@ -96,10 +99,7 @@ class ExecutionState:
         Raises:
             SuspendExecution: The Lambda deadline is too near.
         """
-        if self._remaining_ms is None:
-            return
-        left = self._time_left_ms()
-        if left is not None and left <= self._band_ms:
+        if self._remaining_ms is not None and (left := self._time_left_ms()) is not None and left <= self._band_ms:
             self.out_of_time = True
             raise SuspendExecution(f"{left} ms before the Lambda deadline: no user code is started any more")
 

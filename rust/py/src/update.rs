@@ -56,9 +56,10 @@ fn word<T>(
     attribute: &Bound<'_, PyString>,
     parse: impl Fn(&[u8]) -> Option<T>,
 ) -> PyResult<T> {
+    // Not `value`, which goes through a descriptor written in Python.
     let value = object
         .getattr(attribute)?
-        .getattr(intern!(object.py(), "value"))?;
+        .getattr(intern!(object.py(), "_value_"))?;
     let text = value.str()?;
     parse(text.to_str()?.as_bytes())
         .ok_or_else(|| PyValueError::new_err(format!("{text:?} is no {attribute} of an update")))

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from durable_execution_sdk._drivers import batches
 from durable_execution_sdk._drivers.invocation import DurableFunction
 from durable_execution_sdk._model.completion import CompletionConfig
 from durable_execution_sdk._model.config import (
@@ -310,15 +311,18 @@ def test_max_concurrency_is_kept():
     assert 1 <= peak[0] <= 3
 
 
-def test_branches_that_wait_for_each_other_need_a_thread_each():
-    barrier = threading.Barrier(20)
+@pytest.mark.parametrize("prompt_seconds", [batches.PROMPT_SECONDS, 0.0])
+def test_branches_that_wait_for_each_other_need_a_thread_each(monkeypatch, prompt_seconds):
+    """A batch begins with a few threads, and gets them one by one where the interpreter is busy, but it gets them."""
+    monkeypatch.setattr(batches, "PROMPT_SECONDS", prompt_seconds)
+    barrier = threading.Barrier(3 * batches.FIRST_THREADS)
 
     def item(branch, value, index, items):
-        barrier.wait(20)
+        barrier.wait(60)
         return value
 
-    output, _ = first(lambda got, ctx: len(ctx.map(range(20), item).get_results()))
-    assert result(output) == 20
+    output, _ = first(lambda got, ctx: len(ctx.map(range(barrier.parties), item).get_results()))
+    assert result(output) == barrier.parties
 
 
 def test_variables_of_the_caller_are_seen_and_those_of_branches_are_their_own():

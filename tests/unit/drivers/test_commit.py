@@ -236,11 +236,11 @@ def test_who_goes_on_may_have_it_sent_later(answer):
     gate.let_go.release()
     ticket = commit.submit(step("a"))
     assert gate.batches == []
-    commit.send_through(ticket)
+    commit.flush(ticket)
     assert gate.batches == [["a"]]
     assert journal.settled == (ticket if answer == {} else 0)
     assert commit.has_ended == (answer != {})
-    commit.send_through(ticket)
+    commit.flush(ticket)
     commit.close()
     assert len(gate.batches) == 1
 
