@@ -268,11 +268,13 @@ class Batch:
 
     def _work_on(self, run: Run | None) -> None:
         commit = self._state.commit
+        unsent = 0
         while run is not None and self._machine.phase not in _OVER:
             event, ticket = self._run(run)
+            unsent = ticket or unsent
             commands, run = self._carry(event, ticket)
             if run is None:
-                commit.flush(ticket)
+                commit.flush(unsent)
             if commands is not None:
                 self._inbox.put(commands)
         commit.step_back()

@@ -26,7 +26,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from durable_execution_sdk._core import Journal, Request
@@ -85,7 +85,7 @@ class GroupCommit:
         "_oldest_unsent",
         "_on_changed",
         "_patience",
-        "_sending",
+        "_sender",
         "_timer",
         "_timer_idle",
         "_token_stem",
@@ -117,7 +117,7 @@ class GroupCommit:
         self._token_stem = ""
         self._tokens = itertools.count(1)
         self._wake = threading.Event()
-        self._sending = False
+        self._sender = 0  # the thread that has a request in hand, if any
         self._oldest_unsent: float | None = None
         self._timer: threading.Thread | None = None
         self._timer_idle = False
@@ -143,12 +143,7 @@ class GroupCommit:
             SuspendExecution: The service takes no more updates from this invocation.
         """
         with self._lock:
-            if self._end is not None:
-                self._refuse(update)
-            ticket = self._journal.push(update)
-        if ticket == 0:
-            raise _orphaned(update)
-        return ticket
+            return self._push(update)
 
     def submit(self, update: OperationUpdate) -> int:
         """Queue an update and return at once, with the ticket that settles when it is acknowledged.
@@ -158,11 +153,7 @@ class GroupCommit:
             OrphanedChildException: An enclosing context has ended, or the execution.
             SuspendExecution: The service takes no more updates from this invocation.
         """
-        if self._end is not None:
-            self._refuse(update)
-        ticket = self._journal.push(update)
-        if ticket == 0:
-            raise _orphaned(update)
+        ticket = self._push(update)
         if self._oldest_unsent is None:
             with self._lock:
                 self._arm()
@@ -176,11 +167,7 @@ class GroupCommit:
             OrphanedChildException: An enclosing context has ended, or the execution.
             SuspendExecution: The service takes no more updates from this invocation.
         """
-        if self._end is not None:
-            self._refuse(update)
-        ticket = self._journal.push(update)
-        if ticket == 0:
-            raise _orphaned(update)
+        ticket = self._push(update)
         while self._journal.settled < ticket:
             if self._end is not None:
                 self._refuse(None)
@@ -197,12 +184,12 @@ class GroupCommit:
             return
         with self._lock:
             self._away.discard(threading.get_ident())
-            if not self._away and self._is_awaited and not self._sending:
+            if not self._away and self._is_awaited and not self._sender:
                 self._open_next()
 
     def drain(self) -> None:
         """Have everything acknowledged that is queued now; nothing if sending has ended."""
-        while self._end is None and (self._journal.queued or self._sending):
+        while self._end is None and (self._journal.queued or self._sender):
             self._turn(None)
 
     def close(self) -> None:
@@ -226,17 +213,19 @@ class GroupCommit:
 
     # --- sending ---
 
+    def _push(self, update: OperationUpdate | None) -> int:
+        if self._end is not None:
+            self._refuse(update)
+        ticket = self._journal.push(update)
+        if ticket == 0:
+            raise _orphaned(update)
+        return ticket
+
     def _refuse(self, update: OperationUpdate | None) -> NoReturn:
         end = self._end
         if isinstance(end, BackgroundThreadError):
             raise BackgroundThreadError(str(end), end.source_exception) from end.source_exception
-        raise self._refusal(update)
-
-    def _refusal(self, update: OperationUpdate | None) -> BaseException:
-        end = self._end
-        if isinstance(end, BackgroundThreadError):
-            return BackgroundThreadError(str(end), end.source_exception)
-        return SuspendExecution(str(end)) if isinstance(end, SuspendExecution) else _orphaned(update)
+        raise SuspendExecution(str(end)) if isinstance(end, SuspendExecution) else _orphaned(update)
 
     def _turn(self, ticket: int | None) -> None:
         """Send one batch, or wait for whoever is sending: until the ticket is settled, or it is our turn.
@@ -246,39 +235,41 @@ class GroupCommit:
         waiter: _Waiter | None = None
         request: Request | None = None
         watches = False
-        with self._lock:
-            if self._end is not None or (ticket is not None and self._journal.settled >= ticket):
-                return
-            if self._away:
-                self._away.discard(threading.get_ident())
-                self._arrivals += 1
-            if self._sending:
-                waiter = _Waiter(ticket)
-            elif self._away and self._patience and ticket is not None:
-                waiter = _Waiter(ticket)
-                watches, self._is_awaited = not self._is_awaited, True
-            else:
-                request = self._take_batch()
-            if waiter is not None:
-                self._waiters.append(waiter)
-        if waiter is None:
+        try:
+            with self._lock:
+                if self._end is not None or (ticket is not None and self._journal.settled >= ticket):
+                    return
+                if self._away:
+                    self._away.discard(threading.get_ident())
+                    self._arrivals += 1
+                if self._sender:
+                    waiter = _Waiter(ticket)
+                elif self._away and self._patience and ticket is not None:
+                    waiter = _Waiter(ticket)
+                    watches, self._is_awaited = not self._is_awaited, True
+                else:
+                    request = self._take_batch()
+                if waiter is not None:
+                    self._waiters.append(waiter)
+            if watches and waiter is not None:
+                request = self._watch(waiter)
+            elif waiter is not None:
+                waiter.gate.acquire()
             if request is not None:
                 self._send(request, comes_back=ticket is not None)
-            return
-        try:
-            if watches:
-                request = self._watch(waiter)
-            else:
-                waiter.gate.acquire()
-        except BaseException:  # a KeyboardInterrupt: if it was our turn to send, it is somebody else's now
-            with self._lock:
-                if waiter in self._waiters:
-                    self._waiters.remove(waiter)
-                if not self._sending:
-                    self._open_next()
+        except BaseException as error:
+            self._give_way(waiter, error)
             raise
-        if request is not None:
-            self._send(request, comes_back=True)
+
+    def _give_way(self, waiter: _Waiter | None, error: BaseException) -> None:
+        """This thread was interrupted: whatever was its turn is somebody else's now."""
+        with self._lock:
+            if waiter is not None and waiter in self._waiters:
+                self._waiters.remove(waiter)
+            if self._sender == threading.get_ident():  # with a request in hand, which may or may not have gone out
+                self._settle_request(_interrupted(error), (), 0.0)
+            elif not self._sender:
+                self._open_next()
 
     def _watch(self, waiter: _Waiter) -> Request | None:
         """Wait until the gate opens, or those who are away stay away: the batch to send then."""
@@ -286,7 +277,7 @@ class GroupCommit:
         seen = -1
         while not waiter.gate.acquire(timeout=LULL_SECONDS):
             with self._lock:
-                if self._sending or waiter not in self._waiters:
+                if self._sender or waiter not in self._waiters:
                     break
                 if seen == self._arrivals or time.monotonic() >= patient_until:
                     self._waiters.remove(waiter)
@@ -303,9 +294,10 @@ class GroupCommit:
         self._oldest_unsent = None
         self._is_awaited = False
         request = self._journal.next_request(self._client_token())
-        if self._journal.queued:
-            self._oldest_unsent = time.monotonic()
-        self._sending = request is not None
+        if request is not None:
+            self._sender = threading.get_ident()
+        if self._journal.queued:  # more than one request takes, and perhaps nobody waits for the rest
+            self._arm()
         return request
 
     def _client_token(self) -> str:
@@ -326,22 +318,26 @@ class GroupCommit:
         except Exception as error:
             end = BackgroundThreadError(f"Checkpoint failed: {error}", error)
         except BaseException as error:
-            end = SuspendExecution(f"Checkpoint interrupted by {type(error).__name__}")
+            end = _interrupted(error)
             raise
         finally:
             with self._lock:
-                if end is not None:
-                    self._end = end
-                    self._oldest_unsent = None
-                    self._journal.discard()
-                self._sending = False
-                self._away = {threading.get_ident()} if comes_back else set()
-                self._wake_waiters(time.monotonic() - started)
+                self._settle_request(end, (threading.get_ident(),) if comes_back else (), time.monotonic() - started)
 
-    def _wake_waiters(self, round_trip_s: float) -> None:
-        settled, ended = self._journal.settled, self._end is not None
+    def _settle_request(self, end: BaseException | None, away: Sequence[int], round_trip_s: float) -> None:
+        """With the lock held: the request of this thread is over, and so is all sending if there is an `end`."""
+        if end is not None:
+            self._end = end
+            self._oldest_unsent = None
+            self._journal.discard()
+        self._sender = 0
+        self._away = set(away)
         patience = round_trip_s * PATIENCE
         self._patience = 0.0 if patience < LULL_SECONDS else patience
+        self._wake_waiters()
+
+    def _wake_waiters(self) -> None:
+        settled, ended = self._journal.settled, self._end is not None
         waiting = self._waiters
         self._waiters = deque()
         for waiter in waiting:
@@ -431,6 +427,10 @@ class _Waiter:
         self.thread = threading.get_ident()
         self.gate = threading.Lock()
         self.gate.acquire()
+
+
+def _interrupted(error: BaseException) -> SuspendExecution:
+    return SuspendExecution(f"Checkpoint interrupted by {type(error).__name__}")
 
 
 def _orphaned(update: OperationUpdate | None) -> OrphanedChildException:

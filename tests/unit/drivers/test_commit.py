@@ -295,19 +295,27 @@ def test_those_just_woken_share_the_next_request(endless):
     assert [sorted(batch) for batch in gate.batches[1:]] == [["a2", "b1"], ["a3", "b2"]]
 
 
-def test_who_steps_back_is_not_waited_for(endless):
+def test_who_steps_back_is_not_waited_for(endless, monkeypatch):
     gate, journal, commit = opened()
-    gone = threading.Event()
+    watched, gone = threading.Event(), threading.Event()
+    watch = GroupCommit._watch
+
+    def watching(self, waiter):
+        watched.set()
+        return watch(self, waiter)
 
     def between():
+        assert watched.wait(60)
         commit.step_back()
         gone.wait(60)
 
+    monkeypatch.setattr(GroupCommit, "_watch", watching)
     first = Line(commit, ["a"], between)
     assert gate.arrived.acquire(timeout=60)
     second = Line(commit, ["b"])
     journal.wait_for(2)
     gate.let_go.release(2)
+    assert gate.arrived.acquire(timeout=30)  # sooner than whoever watches would look
     join(second)
     gone.set()
     join(first)
@@ -369,4 +377,131 @@ def test_an_interrupted_watcher_leaves_the_watch_to_another(monkeypatch):
     interrupted, *rest = watchers
     assert isinstance(interrupted.ended, KeyboardInterrupt)
     assert interrupted not in rest
+    assert [sorted(batch) for batch in gate.batches] == [["a"], ["b", "c"]]
+
+
+def test_who_ends_by_an_error_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(commit_module, "PATIENCE", 1e9)
+    gate, journal, commit = opened()
+
+    def between():
+        raise ValueError("of the user's own")
+
+    first = Line(commit, ["a", "never"], between)
+    assert gate.arrived.acquire(timeout=60)
+    others = [Line(commit, [key]) for key in "bc"]
+    journal.wait_for(3)
+    gate.let_go.release(2)
+    join(first, *others)
+    assert isinstance(first.ended, ValueError)
+    commit.close()
+    assert [sorted(batch) for batch in gate.batches] == [["a"], ["b", "c"]]
+
+
+def test_who_holds_a_lock_that_another_needs_is_not_waited_for(endless, monkeypatch):
+    """User code may make threads wait for each other between their updates."""
+    monkeypatch.setattr(commit_module, "LULL_SECONDS", 0.0005)
+    gate, journal, commit = opened()
+    turn = threading.Event()
+    first = Line(commit, ["a1", "a2"], lambda: turn.wait(60))  # goes on when the other has had its second
+    assert gate.arrived.acquire(timeout=60)
+    acknowledged = []
+
+    def between():
+        acknowledged.append(1)
+        if len(acknowledged) == 2:
+            turn.set()
+
+    second = Line(commit, ["b1", "b2"], between)
+    journal.wait_for(2)
+    gate.let_go.release(9)
+    join(first, second)
+    commit.close()
+    assert gate.batches == [["a1"], ["b1"], ["b2"], ["a2"]]
+
+
+# --- what nobody waits for ------------------------------------------------------------------------------------------
+
+
+def test_what_nobody_waits_for_is_sent_before_long():
+    gate, _, commit = opened()
+    gate.let_go.release()
+    commit.submit(step("a"))
+    assert gate.arrived.acquire(timeout=60)
+    commit.close()
+    assert gate.batches == [["a"]]
+
+
+def test_what_one_request_does_not_take_is_sent_before_long():
+    """The rest of a queue is not left lying where nobody waits for it, though no timer ran until then."""
+    gate, journal, commit = opened()
+    large = "x" * 500_000
+
+    def big(key):
+        identity = OperationIdentifier(key, OperationSubType.STEP.value, None, key, operation_type=OperationType.STEP)
+        return OperationUpdate.create_step_succeed(identity, json.dumps(large))
+
+    callers = [Caller(commit, step("a"))]
+    assert gate.arrived.acquire(timeout=60)
+    journal.wait_for(1)
+    for key in "xy":
+        callers.append(Caller(commit, big(key)))
+        journal.wait_for(1)
+    gate.let_go.release()
+    assert gate.arrived.acquire(timeout=60)  # x is away, y is left
+    commit.submit(big("z"))
+    gate.let_go.release(3)
+    for _ in "yz":
+        assert gate.arrived.acquire(timeout=60)
+    join(*callers)
+    commit.close()
+    assert gate.batches == [["a"], ["x"], ["y"], ["z"]]
+
+
+# --- interruptions --------------------------------------------------------------------------------------------------
+
+
+def test_an_interruption_with_a_request_in_hand_stops_everybody(monkeypatch):
+    """Whether it went out is unknown; nobody must wait for it."""
+    gate, journal, commit = opened()
+    entered, leave = threading.Event(), threading.Event()
+
+    def interrupted(self, request, *, comes_back):
+        entered.set()
+        assert leave.wait(60)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(GroupCommit, "_send", interrupted)
+    first = Caller(commit, step("a"))
+    assert entered.wait(60)
+    second = Caller(commit, step("b"))
+    journal.wait_for(2)
+    leave.set()
+    join(first, second)
+    assert isinstance(first.error, KeyboardInterrupt)
+    assert isinstance(second.error, SuspendExecution)
+    commit.drain()
+    commit.close()
+    assert gate.batches == []
+
+
+def test_who_cannot_make_a_request_leaves_it_to_another(monkeypatch):
+    gate, journal, commit = opened()
+    failures = [MemoryError("no room")]
+    make = commit._take_batch
+
+    def take_batch():
+        if gate.batches and failures:
+            raise failures.pop()
+        return make()
+
+    monkeypatch.setattr(GroupCommit, "_take_batch", lambda self: take_batch())
+    first = Caller(commit, step("a"))
+    assert gate.arrived.acquire(timeout=60)
+    others = [Caller(commit, step(key)) for key in "bc"]
+    journal.wait_for(3)
+    gate.let_go.release(2)
+    join(first, *others)
+    commit.close()
+    assert [type(caller.error) for caller in others if caller.error is not None] == [MemoryError]
     assert [sorted(batch) for batch in gate.batches] == [["a"], ["b", "c"]]
