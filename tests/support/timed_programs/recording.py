@@ -6,7 +6,7 @@ recording has an order of its own.
 
 A recording is a line of JSON. Its `log` has one entry for whatever changed the service, from which each state that an
 invocation began with can be made again: a number (an invocation begins, and user code has seen so many things before
-it), "until MS" (time passes), or the updates of a request as [operation, action, details].
+it), "until MS" (what is due by then has ended), or the updates of a request as [operation, action, details].
 """
 
 from __future__ import annotations
@@ -70,31 +70,30 @@ class Steady(FakeService):
         if self.faults.get(number) == "revoked":
             del self.faults[number]
             self.revoke_at = number
-        try:
-            return super().checkpoint(arn, request)
-        finally:
-            if len(self.requests) == number:
-                self.log.append(self.requests[-1])
+        return super().checkpoint(arn, request)
 
     def advance(self) -> None:
         self.clock.time_ms += 1
         super().advance()
+
+    def fire_due(self) -> None:
         self.log.append(f"until {self.clock.time_ms - START_MS}")
+        super().fire_due()
 
     def again(self, entry: Any) -> None:
         """Let an entry of a log befall it."""
         if isinstance(entry, int):
             self.event()
             return
-        self.log.append(entry)
         if isinstance(entry, str):
             self.clock.time_ms = START_MS + int(entry.removeprefix("until "))
-        else:
-            self._pass_time()
-            for update in entry:
-                self._apply(update)
-            self.requests.append(entry)
-        self.fire_due()
+            self.fire_due()
+            return
+        self.log.append(entry)
+        self.clock.time_ms += 1
+        for update in entry:
+            self._apply(update)
+        self.requests.append(entry)
 
     def _pass_time(self) -> None:
         self.clock.time_ms += 1
@@ -102,6 +101,8 @@ class Steady(FakeService):
         self.clock.time_ms += 1
 
     def _befall(self, phase: str, number: int) -> None:
+        if phase == "after":
+            self.log.append(self.requests[-1])
         if self.faults.get(number) == phase:
             del self.faults[number]
             raise Crash

@@ -134,6 +134,9 @@ class Running:
             label = f"{path}.{position}"
             try:
                 value = await self._node(ctx, node, label)
+            except asyncio.CancelledError:
+                self._saw(label, "cancelled")
+                raise
             except (DurableOperationError, PromiseCombinatorError, PromiseTimeoutError) as error:
                 value = error
             if not isinstance(node, Pause):

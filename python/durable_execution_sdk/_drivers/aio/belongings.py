@@ -34,15 +34,19 @@ class Belongings:
         task.add_done_callback(partial(tasks.pop))
 
     def leave(self, context: Any, current: internals.AnyTask | None) -> None:
-        """The body of a context has ended, in the task `current`: cancel whatever is not done in it."""
-        for op in self._operations.pop(context, ()):
-            if not op.promise.done():
-                op.promise.cancel()
-                if op.owner is not None:
-                    self.leave(op.owner, current)
+        """The body of a context has ended, in the task `current`: cancel whatever is not done in it.
+
+        Tasks come first, in the order of their start: in which order they are told must not depend on what is recorded
+        by now of the operations that they wait for.
+        """
+        unsettled = [op for op in self._operations.pop(context, ()) if not op.promise.done()]
         for task in list(self._tasks.pop(context, ())):
             if task is not current:
                 task.cancel()
+        for op in unsettled:
+            op.promise.cancel()
+            if op.owner is not None:
+                self.leave(op.owner, current)
 
 
 class ShutContexts:

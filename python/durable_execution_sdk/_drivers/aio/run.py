@@ -465,14 +465,14 @@ class Run:
         promises = [op.promise for op in self._pending()]
         self._release(promises)
         self.over = True
+        for task in sorted([*self.tasks, *self.bodies], key=hash):  # before promises, as when a context is left
+            task.cancel()
         for promise in promises:
             if not promise.done():
                 asyncio.Future.cancel(promise)
         for meeting in list(self.meetings):
             meeting.settle(None, SuspendExecution("The handler has ended"))
         self.meetings.clear()
-        for task in [*self.tasks, *self.bodies]:
-            task.cancel()
         self.loop.stop()
 
     def _release(self, promises: Iterable[DurablePromise[Any]]) -> None:
