@@ -241,6 +241,30 @@ def test_nothing_runs_or_warns_at_interpreter_exit() -> None:
     assert (done.stdout, done.stderr, done.returncode) == ("end\n", "", 0)
 
 
+def test_what_is_ready_in_the_same_turn_as_parking_is_passed_over() -> None:
+    """The turn has counted its callbacks before: it must find as many."""
+    log: list[str] = []
+    loop = DurableEventLoop()
+    owner = object()
+
+    async def handler() -> None:
+        await asyncio.get_running_loop().create_future()
+
+    async def scenario() -> None:
+        context = contextvars.copy_context()
+        context.run(BELONGS.set, owner)
+        task = loop.create_task(handler(), context=context)
+        await _turn()
+        loop.call_soon(parking.park, loop, [task], BELONGS, owner)
+        loop.call_soon(log.append, "handler's callback", context=context)
+        await _turn()
+        log.append("the loop goes on")
+
+    loop.run_until_complete(scenario())
+    loop.close()
+    assert log == ["the loop goes on"]
+
+
 def test_the_runtime_is_checked_once_against_a_loop() -> None:
     loop = DurableEventLoop()
     internals.check_runtime(loop)

@@ -179,10 +179,9 @@ def drop_cancelled_handles(loop: asyncio.AbstractEventLoop) -> None:
     import heapq
 
     ready: deque[asyncio.Handle] = loop._ready  # type: ignore[attr-defined] # private by asyncio's choice
-    for handle in list(ready):
+    for handle in [] if loop.is_running() else list(ready):  # a turn has counted how many it will run
         if handle.cancelled():
             ready.remove(handle)
-
     scheduled: list[asyncio.TimerHandle] = loop._scheduled  # type: ignore[attr-defined] # private by asyncio's choice
     kept = [handle for handle in scheduled if not handle.cancelled()]
     for handle in scheduled:
