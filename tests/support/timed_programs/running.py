@@ -135,7 +135,8 @@ class Running:
             try:
                 value = await self._node(ctx, node, label)
             except asyncio.CancelledError:
-                self._saw(label, "cancelled")
+                if not self._tempo.threads:  # in real time, how far a task is when it is cancelled depends on that
+                    self._saw(label, "cancelled")
                 raise
             except (DurableOperationError, PromiseCombinatorError, PromiseTimeoutError) as error:
                 value = error
