@@ -4,7 +4,9 @@ Nothing here performs I/O, reads a clock, draws a random number or calls user co
 since the epoch unless a name says otherwise, sizes are bytes of UTF-8.
 """
 
-from collections.abc import Mapping, Sequence
+from asyncio import AbstractEventLoop, Future, Task
+from collections.abc import Callable, Mapping, Sequence, Sized
+from contextvars import ContextVar
 from typing import Any, Final, Self, final
 
 from typing_extensions import disjoint_base
@@ -42,6 +44,88 @@ def operation_id(prefix: str | None, position: int, /) -> str:
 
 def task_scope_prefix(parent_prefix: str | None, qualname: str, ordinal: int, /) -> str:
     """The prefix of the scope of the `ordinal`-th task of that qualname."""
+
+# --- promises ------------------------------------------------------------------------------------------
+
+def promise_base() -> type[Future[Any]]:
+    """The base class of promises, made at the first call: an `asyncio.Future` that knows its operation.
+
+    Its hash is that of the operation's id. Before anybody waits for an instance, the lane that made it may settle it;
+    for others its method `_awaited` is called.
+    """
+
+def identify(promise: Future[Any], operation_id: str, /) -> None:
+    """Say which operation a promise is of."""
+
+def identity(promise: Future[Any], /) -> str:
+    """The id of a promise's operation; empty if it is of none."""
+
+def withdraw(promise: Future[Any], /) -> None:
+    """It is cancelled: the lane does not settle it any more when it is awaited."""
+
+class Deliveries:
+    """The order of deliveries of one invocation of an async handler, and the promises of finished operations.
+
+    Kinds of events: 0, a callback was created; 1, an operation finished.
+    """
+
+    def __new__(
+        cls,
+        journal: Journal,
+        promise_class: type[Future[Any]],
+        run: object,
+        event_loop: AbstractEventLoop,
+        *,
+        current_tasks: dict[AbstractEventLoop, Task[Any]],
+        ready: Sized,
+        belongs: ContextVar[Any],
+        deadlines: list[Any],
+        tasks: set[Task[Any]],
+        bodies: set[Task[Any]],
+    ) -> Self:
+        """Args: what tells whether user code could notice that a promise is settled without a turn of the loop."""
+
+    # The lane: a promise of the context's next operation if the calling task is the one that was named last, no
+    # deadline of asyncio's is set, and the lane of its scope has an answer; the id is taken then. Else None, and
+    # nothing has changed.
+    def step(self, context: object, name: str | None, /) -> Any: ...
+    def condition(self, context: object, name: str | None, /) -> Any: ...
+    def wait(self, context: object, name: str | None, /) -> Any: ...
+    def child(self, context: object, name: str | None, /) -> Any: ...
+    def invoke(self, context: object, name: str | None, /) -> Any: ...
+    def set_caller(self, task: Task[Any], context: object, scope: Scope, /) -> None:
+        """Which task calls operations of which context, and where it numbers them."""
+    def task_starting(self) -> None:
+        """A task is being made: its code may run before it exists, and nothing is settled at an `await` meanwhile."""
+    def task_started(self) -> None: ...
+    @property
+    def is_starting(self) -> bool: ...
+    def attach(self) -> None:
+        """Promises that are awaited on this thread are this invocation's, until `close`."""
+    def promises(self) -> list[Any]:
+        """Those that the lane has made and that are not delivered yet."""
+    def close(self) -> None:
+        """The invocation has ended: promises are kept no longer and the lane answers nothing."""
+
+    # the order
+    def record(self, operation_id: str, kind: int, ms: int, /) -> str | None:
+        """An event has its time; the id of the last delivery if this one should have come before it."""
+    def knows(self, operation_id: str, kind: int, /) -> bool:
+        """Whether the event is recorded and not delivered yet."""
+    def listen(self, operation_id: str, kind: int, /) -> None:
+        """User code started the operation: from now on its event can be delivered."""
+    def next(self, *, bodies: bool, outside_work: Callable[[], bool]) -> tuple[str, int] | bool:
+        """Take the event to deliver now: its id and kind, or True if a promise of the lane was settled with it.
+
+        False if there is none, or if its operation may still be started: while step bodies run, unless it is a created
+        callback, and while `outside_work`, which is asked only where it matters.
+        """
+    def take_if_next(self, operation_id: str, kind: int, /, *, outside_work: bool) -> bool:
+        """The inline lane: take this operation's event if it is the one that `next` would give."""
+    def leave(self, operation_id: str, /) -> None:
+        """Nothing is started in this context any more: events in it are dropped."""
+    def set_aside(self) -> list[str]:
+        """Operations whose events were passed over because nothing had started them, smallest first."""
 
 # --- default serdes --------------------------------------------------------------------------------
 

@@ -3,53 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from durable_execution_sdk._core import Deliveries
 from durable_execution_sdk._drivers.aio import internals
-from durable_execution_sdk._drivers.aio.delivery import DeliveryOrder
 from durable_execution_sdk._drivers.aio.run import Run
 from tests.support.async_programs import Difference, check, programs
+from tests.support.deliveries import with_rules
 
 PROGRAMS_TO_TRY = 100
 """The seed is fixed; the rules here are noticed within the first 40."""
 
 
-def no_gap_between_deliveries(patch: pytest.MonkeyPatch) -> None:
+def no_gap_between_deliveries(patch: pytest.MonkeyPatch) -> AbstractContextManager[Any]:
     """All that can be delivered is delivered at once."""
     deliver = Run._deliver
 
     def all_at_once(self: Run, operation_id: str, kind: int) -> None:
         deliver(self, operation_id, kind)
-        while event := self.order.next(outside_work=lambda: False):
-            deliver(self, event.operation_id, event.kind)
+        while (event := self.order.next(bodies=False, outside_work=lambda: False)) and event is not True:
+            deliver(self, *event)
 
     patch.setattr(Run, "_deliver", all_at_once)
+    return with_rules()
 
 
-def lane_past_ready_tasks(patch: pytest.MonkeyPatch) -> None:
+def lane_past_ready_tasks(patch: pytest.MonkeyPatch) -> AbstractContextManager[Any]:
     """The inline lane answers although other tasks could run."""
     patch.setattr(internals, "nothing_ready", lambda loop: True)
+    return with_rules()
 
 
-def lane_out_of_turn(patch: pytest.MonkeyPatch) -> None:
+def lane_out_of_turn(patch: pytest.MonkeyPatch) -> AbstractContextManager[Any]:
     """The inline lane answers although another listener comes first."""
 
-    def take(self: DeliveryOrder, operation_id: str, kind: int = 1, *, outside_work: bool) -> bool:
-        key = (operation_id, kind)
-        if key not in self._undelivered or key not in self._listening:
-            return False
-        event = self._undelivered.pop(key)
-        self._waiting.remove(event)
-        self._waiting.sort()
-        self._listening.discard(key)
-        self._available -= 1
-        return True
+    def take(self: Deliveries, operation_id: str, kind: int, *, outside_work: bool) -> bool:
+        return self.knows(operation_id, kind)  # its event comes again in its turn, and finds nobody
 
-    patch.setattr(DeliveryOrder, "take_if_next", take)
+    return with_rules(take_if_next=take)
 
 
 @pytest.mark.parametrize(
@@ -80,6 +76,6 @@ def test_without_the_rule_programs_differ(switch: Callable[[Any], None], monkeyp
         except Difference as difference:
             noticed.append(difference)
 
-    switch(monkeypatch)
-    tried()
+    with switch(monkeypatch):
+        tried()
     assert noticed

@@ -7,21 +7,21 @@ come to differs from run to run, as it does in life.
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import os
 import random
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from unittest import mock
 
 import pytest
 
+from durable_execution_sdk._core import Deliveries
 from durable_execution_sdk._drivers.aio import internals
-from durable_execution_sdk._drivers.aio.delivery import FINISHED, DeliveryOrder, Event
 from durable_execution_sdk._drivers.aio.run import Run
 from durable_execution_sdk._drivers.aio.scopes import Scopes
+from tests.support.deliveries import with_rules
 from tests.support.timed_programs import Difference, check, make
 
 PROGRAMS = int(os.environ.get("DURABLE_TIMED_PROGRAMS", "1000"))
@@ -55,62 +55,55 @@ def one_counter_per_context() -> AbstractContextManager[Any]:
 
 
 def no_waiting_for_what_may_still_start() -> AbstractContextManager[Any]:
-    plain = DeliveryOrder.next
+    def smallest_started(self: Deliveries, **_: Any) -> Any:
+        return Deliveries.next(self, bodies=False, outside_work=lambda: False)
 
-    def smallest_started(self: DeliveryOrder, **_: Any) -> Event | None:
-        return plain(self, bodies=False, outside_work=lambda: False)
-
-    return mock.patch.object(DeliveryOrder, "next", smallest_started)
+    return with_rules(next=smallest_started)
 
 
 def order_of_arrival() -> AbstractContextManager[Any]:
-    plain, arrivals = DeliveryOrder.record, itertools.count(10**15)
+    arrivals = itertools.count(10**15)
 
-    def record(self: DeliveryOrder, event: Event) -> Event | None:
-        return plain(self, event._replace(ms=next(arrivals)))
+    def record(self: Deliveries, operation_id: str, kind: int, _: int) -> Any:
+        return Deliveries.record(self, operation_id, kind, next(arrivals))
 
-    return mock.patch.object(DeliveryOrder, "record", record)
+    return with_rules(record=record)
 
 
 def lane_out_of_order() -> AbstractContextManager[Any]:
-    def take(self: Any, operation_id: str, kind: int = FINISHED, *, outside_work: bool) -> bool:
-        key = (operation_id, kind)
-        if key not in self._undelivered or key not in self._listening:
-            return False
-        self._waiting.remove(self._undelivered.pop(key))
-        heapq.heapify(self._waiting)
-        self._listening.discard(key)
-        self._available -= 1
-        return True
+    def take(self: Deliveries, operation_id: str, kind: int, *, outside_work: bool) -> bool:
+        return self.knows(operation_id, kind)  # its event comes again in its turn, and finds nobody
 
-    return mock.patch.object(DeliveryOrder, "take_if_next", take)
+    return with_rules(take_if_next=take)
 
 
-def lane_past_ready_tasks() -> AbstractContextManager[Any]:
-    return mock.patch.object(internals, "nothing_ready", return_value=True)
+@contextmanager
+def lane_past_ready_tasks() -> Iterator[None]:
+    with with_rules(), mock.patch.object(internals, "nothing_ready", return_value=True):
+        yield
 
 
-def no_gap_between_deliveries() -> AbstractContextManager[Any]:
+@contextmanager
+def no_gap_between_deliveries() -> Iterator[None]:
     plain = Run._deliver
 
     def deliver(self: Any, operation_id: str, kind: int) -> None:
         plain(self, operation_id, kind)
-        for event in further(self):
-            plain(self, event.operation_id, event.kind)
+        while event := self.order.next(bodies=bool(self.bodies), outside_work=lambda: True):
+            plain(self, *event)
 
-    def further(run: Any) -> Iterator[Event]:
-        while event := run.order.next(bodies=bool(run.bodies), outside_work=lambda: True):
-            yield event
-
-    return mock.patch.object(Run, "_deliver", deliver)
+    with with_rules(), mock.patch.object(Run, "_deliver", deliver):
+        yield
 
 
 def tasks_hash_by_address() -> AbstractContextManager[Any]:
     return mock.patch.object(Run, "hash_of", side_effect=lambda coroutine: random.getrandbits(60))
 
 
-def cancelled_promises_go_on() -> AbstractContextManager[Any]:
-    return mock.patch.object(Run, "cancelled", return_value=None)
+@contextmanager
+def cancelled_promises_go_on() -> Iterator[None]:
+    with with_rules(), mock.patch.object(Run, "cancelled", return_value=None):
+        yield
 
 
 RULES = [

@@ -14,15 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
 from hypothesis import strategies as st
 
-from durable_execution_sdk._drivers.aio.delivery import DeliveryOrder
 from durable_execution_sdk._drivers.aio.loop import DurableEventLoop, loop_of_thread
 from durable_execution_sdk._drivers.invocation import DurableFunction
 from durable_execution_sdk._model.config import StepConfig
 from durable_execution_sdk._model.duration import Duration
 from durable_execution_sdk._model.strategies import RetryDecision
+from tests.support.deliveries import with_rules
 from tests.support.fake_service import Crash, FakeService
 
 
@@ -258,8 +257,7 @@ class Ending:
 @contextmanager
 def without_inline_lane() -> Iterator[None]:
     """Every completion goes through the loop."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DeliveryOrder, "take_if_next", lambda *args, **kwargs: False)
+    with with_rules(take_if_next=lambda *args, **kwargs: False):
         yield
 
 

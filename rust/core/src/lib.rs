@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub mod codec;
+pub mod delivery;
 pub mod facts;
 pub mod history;
 pub mod ids;

@@ -4,9 +4,12 @@ use pyo3::prelude::*;
 
 mod arithmetic;
 mod codec;
+mod deliveries;
 mod errors;
 mod held;
 mod journal;
+mod lane;
+mod promise;
 mod record;
 mod scope;
 mod source;
@@ -25,9 +28,13 @@ mod _core {
     #[pymodule_export]
     use super::codec::{decode, encode, register_batch_result};
     #[pymodule_export]
+    use super::deliveries::Deliveries;
+    #[pymodule_export]
     use super::errors::{CodecError, HistoryError};
     #[pymodule_export]
     use super::journal::{Acknowledgement, Journal, Request};
+    #[pymodule_export]
+    use super::promise::{identify, identity, promise_base, withdraw};
     #[pymodule_export]
     use super::record::Record;
     #[pymodule_export]

@@ -53,7 +53,7 @@ pub struct Scope {
 
 /// What the code attempts.
 #[derive(Clone, Copy)]
-struct Attempted {
+pub struct Attempted {
     kind: Kind,
     sub_type: SubType,
     form: Form,
@@ -109,6 +109,19 @@ impl Scope {
     /// The lane: the value at the next position, or `MISS`.
     #[inline]
     fn replay(&self, attempted: Attempted, name: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        match self.answer(attempted, name)? {
+            Some((_, value)) => Ok(value),
+            None => missed(name.py()),
+        }
+    }
+
+    /// The id and the value at the next position, if the operation there is finished and the one that the code attempts.
+    #[inline]
+    pub fn answer(
+        &self,
+        attempted: Attempted,
+        name: &Bound<'_, PyAny>,
+    ) -> PyResult<Option<(Id, Py<PyAny>)>> {
         let py = name.py();
         let (position, id) = self.state.with(py, |state| {
             let position = state.position + 1;
@@ -117,11 +130,11 @@ impl Scope {
         if let Some(payload) = self.recorded(&id, attempted, name) {
             if let Some(value) = decode(py, &payload, attempted.form)? {
                 if self.advance(py, position) {
-                    return Ok(value);
+                    return Ok(Some((id, value)));
                 }
             }
         }
-        missed(py)
+        Ok(None)
     }
 
     /// The payload of an operation, if it is finished and the one that the code attempts.
@@ -206,26 +219,26 @@ static BUFFER: Held<Vec<u8>> = Held::new(Vec::new());
 /// A buffer that grew beyond this is not kept.
 const KEPT_BYTES: usize = 1 << 18;
 
-const STEP: Attempted = Attempted {
+pub const STEP: Attempted = Attempted {
     kind: Kind::Step,
     sub_type: SubType::Step,
     form: Form::Tagged,
 };
-const CONDITION: Attempted = Attempted {
+pub const CONDITION: Attempted = Attempted {
     sub_type: SubType::WaitForCondition,
     ..STEP
 };
-const WAIT: Attempted = Attempted {
+pub const WAIT: Attempted = Attempted {
     kind: Kind::Wait,
     sub_type: SubType::Wait,
     form: Form::Nothing,
 };
-const CHILD: Attempted = Attempted {
+pub const CHILD: Attempted = Attempted {
     kind: Kind::Context,
     sub_type: SubType::RunInChildContext,
     form: Form::Tagged,
 };
-const INVOKE: Attempted = Attempted {
+pub const INVOKE: Attempted = Attempted {
     kind: Kind::ChainedInvoke,
     sub_type: SubType::ChainedInvoke,
     form: Form::Json,

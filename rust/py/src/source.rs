@@ -217,6 +217,17 @@ impl Whole {
         }
     }
 
+    /// When the operation ended, if that is known.
+    pub fn end_ms(&self, py: Python<'_>) -> PyResult<Option<i64>> {
+        match self {
+            Self::Object(object) => {
+                let ended = object.bind(py).get_item(intern!(py, "EndTimestamp"))?;
+                Ok(ended.and_then(|moment| milliseconds(&moment, Unit::Milliseconds)))
+            }
+            Self::Raw(..) => Ok(Some(self.completion(py)?.0)),
+        }
+    }
+
     /// When the operation ended (0 if that is not known), and its id.
     pub fn completion(&self, py: Python<'_>) -> PyResult<(i64, Py<PyString>)> {
         let (id, ended, unit) = match self {

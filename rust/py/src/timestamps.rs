@@ -17,6 +17,12 @@ pub fn milliseconds(value: &Bound<'_, PyAny>, unit: Unit) -> Option<i64> {
     if value.is_none() || value.is_instance_of::<PyBool>() {
         return None;
     }
+    if unit == Unit::Milliseconds && value.is_exact_instance_of::<PyInt>() {
+        // What fits as it is takes no way through a float.
+        if let Ok(ms) = value.extract::<i64>() {
+            return (ms.unsigned_abs() < 9_000_000_000_000_000).then_some(ms);
+        }
+    }
     if value.is_instance_of::<PyInt>() || value.is_instance_of::<PyFloat>() {
         let number: f64 = value.extract().ok()?;
         return scaled(number, if unit == Unit::Seconds { 1000.0 } else { 1.0 });

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from durable_execution_sdk._core import Journal
 from durable_execution_sdk._drivers.aio import internals
 from durable_execution_sdk._drivers.aio.operation import Operation
 
@@ -47,28 +46,3 @@ class Belongings:
             op.promise.cancel()
             if op.owner is not None:
                 self.leave(op.owner, current)
-
-
-class ShutContexts:
-    """Contexts that nothing is started in any more, although events are recorded in them."""
-
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-        self._left: set[str] = set()
-
-    def leave(self, operation_id: str) -> None:
-        """A context that is recorded as finished was gone through again, to its end; or a context was cancelled."""
-        self._left.add(operation_id)
-
-    def hides(self, operation_id: str) -> bool:
-        """Whether an operation lies in a context that answers from its own record, or was left."""
-        record = self._journal.find(operation_id)
-        while record is not None and record.parent_id is not None:
-            if record.parent_id in self._left:
-                return True
-            record = self._journal.find(record.parent_id)
-            if record is None:  # the service shows nothing below a finished context, except what ends there later
-                return True
-            if record.is_terminal and not record.replay_children:
-                return True
-        return False

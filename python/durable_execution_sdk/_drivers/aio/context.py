@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar, overload
+from typing import Any, TypeAlias, TypeVar, overload
 
-from durable_execution_sdk._core import MISS
-from durable_execution_sdk._core import operation_id as id_at
+from durable_execution_sdk._core import Deliveries
 from durable_execution_sdk._drivers.aio.attempts import StartedCondition, StartedStep
 from durable_execution_sdk._drivers.aio.callback import AsyncCallback
 from durable_execution_sdk._drivers.aio.colours import call_any, run_body
 from durable_execution_sdk._drivers.aio.combinators import Combinators
 from durable_execution_sdk._drivers.aio.concurrent import AsyncConcurrentScope
-from durable_execution_sdk._drivers.aio.operation import ENDED
+from durable_execution_sdk._drivers.aio.operation import ENDED, ClosedLane
 from durable_execution_sdk._drivers.aio.promise import DurablePromise
 from durable_execution_sdk._drivers.aio.run import Run
 from durable_execution_sdk._drivers.aio.scopes import TaskScope
 from durable_execution_sdk._drivers.aio.started import (
-    Recorded,
     Started,
     StartedBackend,
     StartedCallback,
     StartedResult,
     StartedScope,
     encode,
+    replayed,
 )
 from durable_execution_sdk._drivers.codec import Codec
 from durable_execution_sdk._drivers.context import require_condition, require_seconds
@@ -58,6 +57,7 @@ from durable_execution_sdk._policy.naming import BOUND_NAME, callback_name, subm
 from durable_execution_sdk._policy.retry import RetryPresets
 from durable_execution_sdk._serdes.text import DEFAULT_JSON_SERDES, EXTENDED_TYPES_SERDES, PASS_THROUGH_SERDES
 
+Lane: TypeAlias = Deliveries | ClosedLane
 T = TypeVar("T")
 P = TypeVar("P")
 R = TypeVar("R")
@@ -72,7 +72,7 @@ class AsyncDurableContext(AsyncConcurrentScope):
     function they were started in; each numbers its operations for itself, so replays agree whatever the timing.
     """
 
-    __slots__ = ("own_scope", "run")
+    __slots__ = ("_lane", "own_scope", "run")
 
     run: Run
     own_scope: TaskScope
@@ -85,6 +85,7 @@ class AsyncDurableContext(AsyncConcurrentScope):
             assert parent is not None  # only the root is made with a run
             run = parent.run
         self.run = run
+        self._lane: Lane = run.order
         run.contexts.add(self)
 
     def end(self) -> None:
@@ -92,6 +93,7 @@ class AsyncDurableContext(AsyncConcurrentScope):
         self.close_lane()
         self.state = self.scope = self.own_scope = ENDED
         self.parent = self._logger = None
+        self._lane = _CLOSED_LANE
 
     # --- operations ---
 
@@ -121,29 +123,13 @@ class AsyncDurableContext(AsyncConcurrentScope):
             >>> total = await ctx.step(price, name="price")
         """
         name = name or getattr(func, BOUND_NAME, None)
-        check_callable("func", func)
-        check_config(config, StepConfig)
-        scope = self._caller("ctx.step")
-        config = config or _STEP
-        if config.serdes is None and not config.sub_type:
-            recorded = self._replayed(scope, scope.lane.replay_step, name)
-            if recorded is not None:
-                return recorded
-
-        async def body(attempt: int) -> Any:
-            context = StepContext(self.operation_logger(identity, attempt), attempt)
-            return await call_any(self.run.workers, func, context)
-
-        identity, position = self._begin(scope, OperationType.STEP, config.sub_type or _STEP_TYPE, name)
-        started: Started[Any] = StartedStep(
-            self.run,
-            StepOperation(identity, config.step_semantics),
-            position,
-            self._codec(identity, config.serdes, EXTENDED_TYPES_SERDES),
-            body,
-            config.retry_strategy or RetryPresets.default(),
-        )
-        return self._launch(scope, started)
+        if config is not None:
+            check_config(config, StepConfig)
+        if self.default_serdes is None and (config is None or (config.serdes is None and not config.sub_type)):
+            promise = self._lane.step(self, name)
+            if promise is not None:
+                return promise
+        return self._step(func, name, config)
 
     def wait(self, duration: DurationLike, name: str | None = None) -> DurablePromise[None]:
         """Wait without paying for compute: with nothing else to do, the invocation is suspended.
@@ -160,7 +146,7 @@ class AsyncDurableContext(AsyncConcurrentScope):
         """
         seconds = require_seconds(duration)
         scope = self._caller("ctx.wait")
-        recorded = self._replayed(scope, scope.lane.replay_wait, name)
+        recorded = replayed(self, scope, self._lane.wait, scope.lane.replay_wait, name)
         if recorded is not None:
             return recorded
         identity, position = self._begin(scope, OperationType.WAIT, _WAIT_TYPE, name)
@@ -201,7 +187,7 @@ class AsyncDurableContext(AsyncConcurrentScope):
         config = config or _CHILD
         scope = self._caller("ctx.run_in_child_context")
         if config.serdes is None and not config.sub_type and not config.is_virtual:
-            recorded = self._replayed(scope, scope.lane.replay_child, name)
+            recorded = replayed(self, scope, self._lane.child, scope.lane.replay_child, name)
             if recorded is not None:
                 return recorded
         return self._child(scope, func, name, config, config.sub_type or _CHILD_TYPE, config.error_mapper)
@@ -232,7 +218,7 @@ class AsyncDurableContext(AsyncConcurrentScope):
         scope = self._caller("ctx.invoke")
         settings: InvokeConfig[Any, R] = config or InvokeConfig()
         if settings.serdes_result is None:
-            recorded = self._replayed(scope, scope.lane.replay_invoke, name)
+            recorded = replayed(self, scope, self._lane.invoke, scope.lane.replay_invoke, name)
             if recorded is not None:
                 return recorded
         identity, position = self._begin(scope, OperationType.CHAINED_INVOKE, _INVOKE_TYPE, name)
@@ -354,7 +340,7 @@ class AsyncDurableContext(AsyncConcurrentScope):
         scope = self._caller("ctx.wait_for_condition")
         sub_type = OperationSubType.WAIT_FOR_CONDITION.value
         if config.serdes is None:
-            recorded = self._replayed(scope, scope.lane.replay_condition, name)
+            recorded = replayed(self, scope, self._lane.condition, scope.lane.replay_condition, name)
             if recorded is not None:
                 return recorded
 
@@ -422,17 +408,30 @@ class AsyncDurableContext(AsyncConcurrentScope):
         identity = OperationIdentifier(operation_id, sub_type, scope.core.parent_id, name, operation_type=kind)
         return identity, scope.core.position
 
-    def _replayed(
-        self, scope: TaskScope, lane: Callable[[str | None], Any], name: str | None
-    ) -> DurablePromise[Any] | None:
-        if self.default_serdes is not None:
-            return None
-        value = lane(name)
-        if value is MISS:
-            return None
-        recorded: Recorded[Any] = Recorded(self.run, id_at(scope.core.prefix, scope.core.position), value)
-        recorded.advance()
-        return recorded.promise
+    def _step(self, func: Callable[[StepContext], Any], name: str | None, config: StepConfig | None) -> Any:
+        # Apart from `step`, which is called for every finished step and pays for the variables of inner functions.
+        check_callable("func", func)
+        scope = self._caller("ctx.step")
+        config = config or _STEP
+        if config.serdes is None and not config.sub_type:
+            recorded = replayed(self, scope, self._lane.step, scope.lane.replay_step, name)
+            if recorded is not None:
+                return recorded
+
+        async def body(attempt: int) -> Any:
+            context = StepContext(self.operation_logger(identity, attempt), attempt)
+            return await call_any(self.run.workers, func, context)
+
+        identity, position = self._begin(scope, OperationType.STEP, config.sub_type or _STEP_TYPE, name)
+        started: Started[Any] = StartedStep(
+            self.run,
+            StepOperation(identity, config.step_semantics),
+            position,
+            self._codec(identity, config.serdes, EXTENDED_TYPES_SERDES),
+            body,
+            config.retry_strategy or RetryPresets.default(),
+        )
+        return self._launch(scope, started)
 
     def _launch(self, scope: TaskScope, started: Started[T]) -> DurablePromise[T]:
         self.run.start(started, self)
@@ -477,6 +476,7 @@ class AsyncDurableContext(AsyncConcurrentScope):
         return Codec(own or self.default_serdes or otherwise, self.state, identity)
 
 
+_CLOSED_LANE = ClosedLane()
 _STEP = StepConfig()
 _CHILD: ChildConfig[Any] = ChildConfig()
 _CALLBACK = CallbackConfig()

@@ -24,10 +24,11 @@ class Deadlines:
     """The deadlines that are set in one invocation and not over yet."""
 
     def __init__(self) -> None:
-        self._set: list[tuple[asyncio.TimerHandle, internals.AnyTask | None, internals.AnyFuture | None]] = []
+        self.entries: list[tuple[asyncio.TimerHandle, internals.AnyTask | None, internals.AnyFuture | None]] = []
+        """Handle, and the task or the future that it ends. The same list throughout: others look at it."""
 
     def __bool__(self) -> bool:
-        return bool(self._set)
+        return bool(self.entries)
 
     def note(
         self,
@@ -40,18 +41,18 @@ class Deadlines:
         holder = getattr(callback, "__self__", None)
         name = getattr(callback, "__qualname__", "")
         if isinstance(holder, asyncio.Timeout) or type(holder).__module__.startswith("anyio."):
-            self._set.append((handle, task, None))
+            self.entries.append((handle, task, None))
         elif name == "_release_waiter" and args and asyncio.isfuture(args[0]):
-            self._set.append((handle, None, args[0]))
+            self.entries.append((handle, None, args[0]))
         elif "as_completed" in name or "_AsCompletedIterator" in name:
-            self._set.append((handle, task, None))
+            self.entries.append((handle, task, None))
 
     def refuse(self, task: internals.AnyTask, what: str) -> None:
         """Raise ValidationError if the task itself is under a deadline."""
-        if not self._set:
+        if not self.entries:
             return
-        self._set = [entry for entry in self._set if not entry[0].cancelled()]
-        if any(under is task for _, under, _ in self._set):
+        self.entries[:] = [entry for entry in self.entries if not entry[0].cancelled()]
+        if any(under is task for _, under, _ in self.entries):
             raise ValidationError(_REFUSAL.format(what=what))
 
     def refuse_waits(self, tasks: Iterable[internals.AnyTask], promises: Sequence[DurablePromise[Any]]) -> bool:
@@ -59,13 +60,13 @@ class Deadlines:
 
         Whether there was one.
         """
-        self._set = [entry for entry in self._set if not entry[0].cancelled()]
+        self.entries[:] = [entry for entry in self.entries if not entry[0].cancelled()]
         behind: dict[internals.AnyFuture, list[internals.AnyFuture]] = {}
         for inner in (*tasks, *promises):
             for callback in internals.callbacks_of(inner):
                 for outer in internals.futures_behind(callback):
                     behind.setdefault(outer, []).append(inner)
-        for handle, task, waiter in self._set:
+        for handle, task, waiter in self.entries:
             start = waiter if waiter is not None else task
             promise = None if start is None else _promise_behind(start, behind)
             if promise is not None:

@@ -95,6 +95,7 @@ def _run(state: ExecutionState, handler: Handler, event_input: Any, lambda_conte
     task.add_done_callback(run.tasks.discard)
     task.add_done_callback(run.main_done)
     loop.attach(run)
+    run.order.attach()
     try:
         loop.run_forever()
         if not run.suspended:
@@ -105,6 +106,7 @@ def _run(state: ExecutionState, handler: Handler, event_input: Any, lambda_conte
     finally:
         loop.attach(None)
         run.scopes.forget_last()
+        run.order.close()
         run.close()
         parking.drop_callbacks(loop, BELONGS, run)  # what its threads have posted since, and its timers
         if run.suspended:

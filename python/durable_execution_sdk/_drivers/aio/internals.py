@@ -18,7 +18,7 @@ import sys
 import threading
 import types
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sized
 from typing import Any, TypeAlias
 
 AnyTask: TypeAlias = "asyncio.Task[Any]"
@@ -45,6 +45,12 @@ def waiter_of(task: AnyTask) -> AnyFuture | None:
     """The future whose result the task waits for; None if it is ready to run or done."""
     waiter: AnyFuture | None = task._fut_waiter  # type: ignore[attr-defined] # private by asyncio's choice
     return waiter
+
+
+def current_tasks() -> dict[asyncio.AbstractEventLoop, AnyTask]:
+    """Which task each loop runs; the one dictionary that asyncio keeps."""
+    running: dict[asyncio.AbstractEventLoop, AnyTask] = asyncio.tasks._current_tasks  # type: ignore[attr-defined] # private by asyncio's choice
+    return running
 
 
 def callbacks_of(future: AnyFuture) -> list[Callback]:
@@ -163,6 +169,35 @@ def ready_handles(loop: asyncio.AbstractEventLoop) -> list[asyncio.Handle]:
     return list(loop._ready)  # type: ignore[attr-defined] # private by asyncio's choice
 
 
+def ready_queue(loop: asyncio.AbstractEventLoop) -> Sized:
+    """Where callbacks wait for the next turn; the same object for as long as the loop lives."""
+    queue: Sized = loop._ready  # type: ignore[attr-defined] # private by asyncio's choice
+    return queue
+
+
+def run_ready(loop: asyncio.AbstractEventLoop, turns: int) -> bool:
+    """Run what is ready, and what becomes ready by that, as so many turns would; whether nothing is left."""
+    ready: deque[Any] = loop._ready  # type: ignore[attr-defined] # private by asyncio's choice
+    for _ in range(turns):
+        if not ready:
+            return True
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle._cancelled:
+                handle._run()
+    return not ready
+
+
+def is_stopping(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether the loop stops after this turn."""
+    return bool(loop._stopping)  # type: ignore[attr-defined] # private by asyncio's choice
+
+
+def has_timers(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether any timer is set, cancelled ones included."""
+    return bool(loop._scheduled)  # type: ignore[attr-defined] # private by asyncio's choice
+
+
 def nothing_ready(loop: asyncio.AbstractEventLoop) -> bool:
     """Whether the next turn would run nothing."""
     return not loop._ready  # type: ignore[attr-defined] # private by asyncio's choice
@@ -278,7 +313,9 @@ async def _probe(loop: asyncio.AbstractEventLoop) -> list[str]:
     drop_cancelled_handles(loop)
     expect(handle not in loop._scheduled, "BaseEventLoop._scheduled")  # type: ignore[attr-defined] # as above
     soon = loop.call_soon(lambda: None)
-    expect(soon in ready_handles(loop), "BaseEventLoop._ready")
+    expect(soon in ready_handles(loop) and len(ready_queue(loop)) > 0, "BaseEventLoop._ready")
+    expect(run_ready(loop, 1) and not is_stopping(loop) and not has_timers(loop), "Handle._run")
+    expect(current_tasks().get(loop) is asyncio.current_task(), "asyncio.tasks._current_tasks")
     expect(self_pipe_fd(loop) >= 0, "BaseSelectorEventLoop._ssock")
     polled = {fd: reader for fd, reader, _ in descriptors(loop)}
     expect(isinstance(polled.get(self_pipe_fd(loop)), asyncio.Handle), "BaseSelectorEventLoop._selector")

@@ -30,6 +30,10 @@ BUSY_TURNS = 256
 """After so many turns without blocking, a loop that only runs step bodies counts as quiescent."""
 
 
+DRY_TURNS = 16
+"""So many turns may pass between two deliveries without a look at the selector."""
+
+
 class Run(Protocol):
     """What the loop tells the invocation that runs on it."""
 
@@ -108,6 +112,15 @@ class DurableEventLoop(asyncio.SelectorEventLoop):
         """Threads that have handed something to the loop; they may do so again."""
         super().__init__(self._asking)
 
+    def set_debug(self, enabled: bool) -> None:
+        """Turn asyncio's debug mode on or off."""
+        super().set_debug(enabled)
+        # Every future asks its loop for the mode when it is made, and `bool()` is the fastest way to say False.
+        if enabled:
+            self.__dict__.pop("get_debug", None)
+        else:
+            self.__dict__["get_debug"] = bool
+
     def attach(self, run: Run | None) -> None:
         """Give the seams to a run, or take them back."""
         self._run = run
@@ -117,6 +130,16 @@ class DurableEventLoop(asyncio.SelectorEventLoop):
     def poll_only_self_pipe(self) -> bool:
         """Whether no socket, pipe or signal could wake the loop, only a call from another thread."""
         return len(self._asking.get_map()) <= 1
+
+    def run_dry(self) -> bool:
+        """Run what is ready until nothing is; False if that takes a turn that looks at timers and sockets, or too long.
+
+        A delivery wakes a task or two, and between two deliveries nothing else can have happened where the loop listens
+        to no socket and has no timer: so the turns between them need not be whole ones.
+        """
+        if self.get_debug() or not self.poll_only_self_pipe() or internals.has_timers(self):
+            return False
+        return internals.run_ready(self, DRY_TURNS) and not internals.is_stopping(self)
 
     def create_task(
         self,

@@ -23,6 +23,15 @@ class Ended:
 ENDED: Any = Ended()
 
 
+class ClosedLane:
+    """Answers nothing: what a context asks for finished operations when its handler is parked."""
+
+    def promised(self, context: object, name: str | None, /) -> None:
+        """Nothing."""
+
+    step = condition = wait = child = invoke = promised
+
+
 class Operation(Protocol):
     """An operation that user code has started, as far as the run needs it."""
 

@@ -7,11 +7,16 @@ from collections.abc import Awaitable, Callable, Generator
 from contextvars import Context, ContextVar
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from durable_execution_sdk._core import identify, identity, promise_base, withdraw
 from durable_execution_sdk._model.errors import ValidationError
 from durable_execution_sdk._model.homes import public
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
+
+    _Base = asyncio.Future
+else:
+    _Base = promise_base()
 
 T = TypeVar("T")
 
@@ -30,7 +35,7 @@ class Keeper(Protocol):
 
 
 @public("aio")
-class DurablePromise(asyncio.Future[T]):
+class DurablePromise(_Base[T]):
     """The outcome of a durable operation: started when it is made, awaited any number of times.
 
     Made from an executor, `DurablePromise(function)`, it calls that when it is first awaited: `async def`, without
@@ -46,8 +51,8 @@ class DurablePromise(asyncio.Future[T]):
         >>> both = [await first, await second]
     """
 
-    _operation_id: str
-    _keeper: Keeper | None
+    # Promises of finished operations are made by the lane, past the constructor: they have what stands here.
+    _keeper: Keeper | None = None
     kind: int = 1
     body: asyncio.Future[Any] | None = None
     start: Callable[[], None] | None = None
@@ -63,7 +68,8 @@ class DurablePromise(asyncio.Future[T]):
         """Args: `executor` is called in a task of its own when the promise is first awaited; the rest is the SDK's."""
         super().__init__(loop=loop)
         self._keeper = keeper
-        self._operation_id = operation_id
+        if operation_id:
+            identify(self, operation_id)
         if executor is not None:
             run = BELONGS.get()
             if run is None:
@@ -74,7 +80,7 @@ class DurablePromise(asyncio.Future[T]):
     @property
     def operation_id(self) -> str:
         """Id of the operation in the history."""
-        return self._operation_id
+        return identity(self)
 
     @property
     def is_executed(self) -> bool:
@@ -84,7 +90,9 @@ class DurablePromise(asyncio.Future[T]):
     def cancel(self, msg: Any | None = None) -> bool:
         """Stop what it runs and record nothing. False if the outcome is there already."""
         keeper = self._keeper
-        if keeper is not None and not self.done():
+        if keeper is None:
+            withdraw(self)
+        elif not self.done():
             keeper.cancelled(self)
         return super().cancel(msg)
 
@@ -92,22 +100,14 @@ class DurablePromise(asyncio.Future[T]):
         """The handler is parked or over: from now on the promise keeps nothing alive."""
         self._keeper = None
 
-    def __await__(self) -> Generator[Any, None, T]:
-        if not self.done() and self._keeper is not None:
+    def _awaited(self) -> None:
+        # Called by `__await__`, which is the base's, for promises that the lane has not made.
+        if self._keeper is not None and not self.done():
             self._keeper.awaited(self)
-        return super().__await__()
-
-    __iter__ = __await__
-
-    def __hash__(self) -> int:
-        return int(self._operation_id[:15] or "0", 16)
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
 
     def __repr__(self) -> str:
         state = "pending" if not self.done() else "cancelled" if self.cancelled() else "done"
-        return f"<DurablePromise {state} operation={self._operation_id[:12]}>"
+        return f"<DurablePromise {state} operation={self.operation_id[:12]}>"
 
 
 class LazyPromise(DurablePromise[T]):

@@ -16,6 +16,7 @@ from typing import Any
 
 from durable_execution_sdk._drivers.aio import internals
 from durable_execution_sdk._drivers.aio.loop import DurableEventLoop
+from durable_execution_sdk._model.errors import ExecutionError
 
 
 class ThreadFuture(asyncio.Future[Any]):
@@ -36,6 +37,11 @@ class Survey:
     """Waits for futures that nobody can name, while nothing is known that could complete them."""
     durable: set[internals.AnyFuture] = field(default_factory=set)
     """The promises that some task waits for, directly or through others."""
+
+    def deadlock(self) -> ExecutionError:
+        """The error for a handler that nothing can wake any more."""
+        waits = "; ".join(f"{name} waits for {what}" for name, what in sorted(self.blocked.items()))
+        return ExecutionError(f"The handler can never go on: nothing is pending that could wake it. {waits}")
 
 
 class Surveyor:
@@ -68,7 +74,7 @@ class Surveyor:
         """Look at every task of the handler that is not done.
 
         Args:
-            tasks: All of them.
+            tasks: All of the handler's.
             bodies: Tasks of the SDK's own (step bodies); whoever waits for one is blocked on the handler itself.
             promises: Pending promises, whose callbacks explain futures made by `asyncio.shield` and `asyncio.wait`.
             own_timers: Timers of the SDK, which are no work from outside.
@@ -76,8 +82,9 @@ class Surveyor:
                 rather waits in vain for a thread than fails what that thread would have gone on with.
         """
         found = Survey()
+        tasks = [task for task in tasks if not task.done()]
         explained = self._explained(tasks, promises)
-        ours = {*tasks, *bodies}
+        ours = {*tasks, *(task for task in bodies if not task.done())}
         wakeable = self._wakeable(own_timers)
         threads = self._foreign_threads()
         for task in tasks:

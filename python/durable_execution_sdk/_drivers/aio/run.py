@@ -25,10 +25,10 @@ from functools import partial
 from typing import Any
 
 from durable_execution_sdk._drivers.aio import internals, parking
-from durable_execution_sdk._drivers.aio.belongings import Belongings, ShutContexts
+from durable_execution_sdk._drivers.aio.belongings import Belongings
 from durable_execution_sdk._drivers.aio.colours import Workers
 from durable_execution_sdk._drivers.aio.deadlines import Deadlines
-from durable_execution_sdk._drivers.aio.delivery import FINISHED, DeliveryOrder, Event, never_started
+from durable_execution_sdk._drivers.aio.delivery import FINISHED, never_started, order_of, warn_inverted
 from durable_execution_sdk._drivers.aio.executions import starter
 from durable_execution_sdk._drivers.aio.loop import DurableEventLoop
 from durable_execution_sdk._drivers.aio.operation import OWNER, Operation
@@ -38,7 +38,7 @@ from durable_execution_sdk._drivers.aio.scopes import Scopes, TaskScope
 from durable_execution_sdk._drivers.aio.sender import Sender
 from durable_execution_sdk._drivers.clock import real_seconds_until
 from durable_execution_sdk._drivers.state import ExecutionState
-from durable_execution_sdk._model.errors import ExecutionError, ValidationError
+from durable_execution_sdk._model.errors import ValidationError
 from durable_execution_sdk._model.signals import SuspendExecution
 from durable_execution_sdk._model.updates import OperationUpdate
 
@@ -58,18 +58,17 @@ class Run:
         self.state = state
         self.loop = loop
         self.journal = state.journal
-        self.scopes = Scopes(state.journal, state.hooks)
+        self.tasks: set[internals.AnyTask] = set()
+        self.bodies: set[internals.AnyTask] = set()
+        self.deadlines = Deadlines()
+        self.order = order_of(self.journal, self, loop, self.tasks, self.bodies, self.deadlines.entries)
+        self.scopes = Scopes(state.journal, state.hooks, self.order.set_caller)
         self.starter = partial(starter, self.scopes, loop)
-        self.shut = ShutContexts(self.journal)
-        recorded = (Event(ms, operation_id, FINISHED) for ms, operation_id in self.journal.completions())
-        self.order = DeliveryOrder(recorded, self.shut.hides)
         self.surveyor = Surveyor(loop, lambda future: isinstance(future, DurablePromise))
         self.sender = Sender(state.commit, self._news_elsewhere, self._idle_elsewhere, self._must_pause)
         self.workers = Workers(loop, self.surveyor.own)
         self._held: list[object] = []
         self.contexts: weakref.WeakSet[Any] = weakref.WeakSet()
-        self.tasks: set[internals.AnyTask] = set()
-        self.bodies: set[internals.AnyTask] = set()
         self.main: internals.AnyTask | None = None
         self.over = False
         self.suspended = False
@@ -83,10 +82,8 @@ class Run:
         self._unacknowledged: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._announced: deque[tuple[int, Operation]] = deque()
         self._own_timers: set[asyncio.TimerHandle] = set()
-        self.deadlines = Deadlines()
         self.meetings: set[Any] = set()
         self._borrowed: TaskScope | None = None
-        self._starting = 0
         self._refreshed_until_ms = 0
         left = state.seconds_to_guard_band()
         self._guard = None if left is None else time.monotonic() + left
@@ -96,18 +93,15 @@ class Run:
 
     def task_starting(self, coroutine: object) -> None:
         """A task is about to be made: take its scope while its creator is the current task."""
-        self._starting += 1
+        self.order.task_starting()
         if BELONGS.get() is not self:
             return
-        if asyncio.current_task(self.loop) is None:
-            owner = OWNER.get()
-            self.scopes.starting(coroutine, owner, None if owner is None else owner.own_scope)
-        else:
-            self.scopes.starting(coroutine, None, None)
+        owner = OWNER.get() if asyncio.current_task(self.loop) is None else None
+        self.scopes.starting(coroutine, owner, None if owner is None else owner.own_scope)
 
     def task_started(self, task: internals.AnyTask, coroutine: object) -> None:
         """The task exists: it is one of the handler's, or part of a step's body."""
-        self._starting -= 1
+        self.order.task_started()
         scope = self.scopes.of_coroutine(coroutine)
         if scope is None or task.done():
             return
@@ -159,9 +153,16 @@ class Run:
                 found.append(self._survey())
             return found[0]
 
-        if event := self.order.next(bodies=bool(self.bodies), outside_work=lambda: bool(survey().outside)):
-            self._deliver(event.operation_id, event.kind)
-            return 0
+        delivered = False
+        while event := self.order.next(bodies=bool(self.bodies), outside_work=lambda: bool(survey().outside)):
+            if isinstance(event, tuple):
+                self._deliver(*event)
+            delivered = True
+            found.clear()
+            if not self.loop.run_dry() or self.over:
+                break
+        if delivered:
+            return 0  # what woke may have set timers, of which `timeout` knows nothing
         if self._to_start:
             self._start_bodies()
             return 0
@@ -176,7 +177,7 @@ class Run:
         due_ms = min((op.due_ms for op in self._parked.values() if op.due_ms is not None), default=None)
         stays = bool(self.bodies)
         if not stays:
-            if self.deadlines and self.deadlines.refuse_waits(self.tasks, [op.promise for op in self._pending()]):
+            if self.deadlines and self.deadlines.refuse_waits(self.tasks, self._promises()):
                 return 0
             stays = bool(survey().outside)
         if stays:
@@ -219,15 +220,10 @@ class Run:
         self._parked.pop(operation_id, None)
         self._started[operation_id, op.kind] = op
         known = op.is_recorded and self.order.knows(operation_id, op.kind)
-        last = None if known else self.order.record(Event(ms or 0, operation_id, op.kind))
+        last = None if known else self.order.record(operation_id, op.kind, ms or 0)
         if last is not None and not self._warned_inverted:
             self._warned_inverted = True
-            _logger.warning(
-                "The end of operation %s is stamped earlier than that of %s, which was delivered before it. A replay "
-                "sees them in the other order; only ctx.promise.* is promised to be the same then.",
-                operation_id,
-                last.operation_id,
-            )
+            warn_inverted(operation_id, last)
         self.order.listen(operation_id, op.kind)
 
     def want_body(self, op: Operation) -> None:
@@ -304,8 +300,8 @@ class Run:
         task = asyncio.current_task(self.loop)
         if task is None or self.over or BELONGS.get() is not self:
             return
-        self.deadlines.refuse(task, "Awaiting a durable operation")
-        if self._starting or not internals.nothing_ready(self.loop) or internals.has_callbacks(promise):
+        self.refuse_deadline(task)
+        if self.order.is_starting or not internals.nothing_ready(self.loop) or internals.has_callbacks(promise):
             return
         if internals.must_cancel(task):
             return
@@ -314,12 +310,16 @@ class Run:
         if self.order.take_if_next(promise.operation_id, kind, outside_work=not alone):
             self._deliver(promise.operation_id, kind)
 
+    def refuse_deadline(self, task: internals.AnyTask) -> None:
+        """Raise ValidationError if the task awaits something durable under a deadline of asyncio's."""
+        self.deadlines.refuse(task, "Awaiting a durable operation")
+
     def cancelled(self, promise: DurablePromise[Any]) -> None:
         """Nobody wants the outcome: stop its user code, keep what is recorded."""
         operation_id = promise.operation_id
         self._parked.pop(operation_id, None)
         self.order.listen(operation_id, promise.kind)  # its event, recorded or on its way, is consumed without effect
-        self.shut.leave(operation_id)  # at a replay it may be cancelled before all that is recorded in it was started
+        self.order.leave(operation_id)  # at a replay it may be cancelled before all that is recorded in it was started
         self._to_start = deque(op for op in self._to_start if op.promise is not promise)
         task = promise.body
         if task is not None and not task.done():
@@ -349,14 +349,16 @@ class Run:
     def _survey(self) -> Survey:
         if self.sender.thread is not None:
             self.surveyor.own(self.sender.thread)
-        pending = [op.promise for op in self._pending()]
         return self.surveyor.survey(
-            [task for task in self.tasks if not task.done()],
-            [task for task in self.bodies if not task.done()],
-            pending,
+            self.tasks,
+            self.bodies,
+            self._promises(),
             self._own_timers,
             is_service_to_come=lambda: bool(self._parked) or self.state.is_something_pending(),
         )
+
+    def _promises(self) -> list[DurablePromise[Any]]:
+        return [*(op.promise for op in self._pending()), *self.order.promises()]
 
     def _pending(self) -> Iterable[Operation]:
         yield from self._parked.values()
@@ -415,7 +417,7 @@ class Run:
     def _note_completion(self, operation_id: str) -> None:
         record = self.journal.find(operation_id)
         if record is not None and record.is_terminal and record.operation_type != "EXECUTION":
-            self.order.record(Event(record.end_ms or 0, operation_id, FINISHED))
+            self.order.record(operation_id, FINISHED, record.end_ms or 0)
 
     # --- the end ---
 
@@ -433,12 +435,10 @@ class Run:
     def _suspend(self, survey: Survey) -> None:
         if self.curable is not None:
             raise self.curable
-        aside = [event for event in self.order.set_aside if not self.shut.hides(event.operation_id)]
-        if aside:
+        if aside := self.order.set_aside():
             raise never_started(aside)
         if not self._parked and not self.state.is_something_pending():
-            waits = "; ".join(f"{name} waits for {what}" for name, what in sorted(survey.blocked.items()))
-            raise ExecutionError(f"The handler can never go on: nothing is pending that could wake it. {waits}")
+            raise survey.deadlock()
         self._park()
 
     def _out_of_time(self) -> None:
@@ -449,8 +449,7 @@ class Run:
 
     def _park(self) -> None:
         self.suspended = True
-        self._release([op.promise for op in self._pending()])
-        self.over = True
+        self._release()
         for meeting in list(self.meetings):
             meeting.settle(None, SuspendExecution("The handler waits for the service"))
         self.meetings.clear()
@@ -462,9 +461,8 @@ class Run:
             self.loop.stop()
 
     def _stop(self) -> None:
-        promises = [op.promise for op in self._pending()]
-        self._release(promises)
-        self.over = True
+        promises = self._promises()
+        self._release()
         for task in sorted([*self.tasks, *self.bodies], key=hash):  # before promises, as when a context is left
             task.cancel()
         for promise in promises:
@@ -475,9 +473,11 @@ class Run:
         self.meetings.clear()
         self.loop.stop()
 
-    def _release(self, promises: Iterable[DurablePromise[Any]]) -> None:
-        for promise in promises:
-            promise.detach()
+    def _release(self) -> None:
+        for op in self._pending():
+            op.promise.detach()
+        self.over = True
+        self.order.close()
         self._started.clear()
         self._parked.clear()
         self._to_start.clear()

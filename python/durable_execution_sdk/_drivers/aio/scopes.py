@@ -14,6 +14,7 @@ import asyncio
 import sys
 import types
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -59,9 +60,16 @@ class TaskScope:
 class Scopes:
     """The scopes of one invocation, by the coroutine that a task runs."""
 
-    def __init__(self, journal: Journal, hooks: Hooks | None = None) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        hooks: Hooks | None = None,
+        called: Callable[[asyncio.Task[Any], object, Scope], None] | None = None,
+    ) -> None:
+        """Args: `called` is told of a new caller whose finished operations the lane may answer."""
         self._journal = journal
         self._hooks = hooks
+        self._called = called
         self._of: weakref.WeakKeyDictionary[object, TaskScope] = weakref.WeakKeyDictionary()
         self._callbacks: dict[int, TaskScope] = {}
         self._last: tuple[asyncio.Task[Any], TaskScope] | None = None
@@ -87,6 +95,8 @@ class Scopes:
         task = self.require_task(loop, what)
         scope = self.require_scope(task, context, what)
         self._last = (task, scope)
+        if self._called is not None and scope.lane is scope.core:
+            self._called(task, context, scope.core)
         return scope
 
     def own(self, coroutine: object, owner: Owner, core: Scope) -> TaskScope:

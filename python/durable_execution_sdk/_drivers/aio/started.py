@@ -14,11 +14,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from typing import Any, Generic, TypeVar
 
-from durable_execution_sdk._core import Record
+from durable_execution_sdk._core import MISS, Record
+from durable_execution_sdk._core import operation_id as id_at
 from durable_execution_sdk._drivers.aio import internals
 from durable_execution_sdk._drivers.aio.delivery import CREATED, FINISHED
 from durable_execution_sdk._drivers.aio.promise import DurablePromise
 from durable_execution_sdk._drivers.aio.run import Run
+from durable_execution_sdk._drivers.aio.scopes import TaskScope
 from durable_execution_sdk._drivers.codec import Codec
 from durable_execution_sdk._drivers.threads import BackendOperation
 from durable_execution_sdk._model.absent import AbsentRead, AbsentText
@@ -244,6 +246,31 @@ class Recorded(Generic[T]):
         self.promise.set_result(self._value)
 
 
+def replayed(
+    context: Any,
+    scope: TaskScope,
+    promised: Callable[[Any, str | None], Any],
+    replay: Callable[[str | None], Any],
+    name: str | None,
+) -> DurablePromise[Any] | None:
+    """The promise of a finished operation, the next one in the scope; None if the lane of the scope has no answer.
+
+    `promised` was asked already, by whoever did not know the scope yet; now it knows the caller. Where it does not
+    answer nevertheless, because the call is made for a thread or somebody watches the lane, `replay` may.
+    """
+    if context.default_serdes is not None:
+        return None
+    promise: DurablePromise[Any] | None = promised(context, name)
+    if promise is not None:
+        return promise
+    value = replay(name)
+    if value is MISS:
+        return None
+    recorded: Recorded[Any] = Recorded(context.run, id_at(scope.core.prefix, scope.core.position), value)
+    recorded.advance()
+    return recorded.promise
+
+
 # --- shape 1: backend only ---
 
 
@@ -375,7 +402,7 @@ class StartedScope(Started[T]):
         finally:
             self._left()
             if entered.reconstruct:
-                self.run.shut.leave(self.identity.operation_id)
+                self.run.order.leave(self.identity.operation_id)
         if failed is None:
             self._value = value
             settled = self.op.succeed(payload, summary, entered)
