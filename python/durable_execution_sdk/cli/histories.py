@@ -62,4 +62,5 @@ def require_paths(*paths: Path) -> None:
     """Refuse files and folders that are not there."""
     for path in paths:
         if not path.exists():
-            raise Problem(f"there is no {path}", NOT_FOUND)
+            hint = ": MODULE:HANDLER comes before the histories" if ":" in path.name else ""
+            raise Problem(f"there is no file or folder {path}{hint}", NOT_FOUND)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,7 @@ from durable_execution_sdk.replay.workers import check_many, default_jobs
 DIVERGENCE = 1
 NOT_CHECKABLE = 6
 _SHOW_EVERY_SECONDS = 0.1
+_NOT_IN_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 
 
 @click.command()
@@ -101,13 +103,18 @@ def junit_xml(handler: str, reports: list[Report]) -> bytes:
         errors=str(errors),
     )
     for report in reports:
-        case = ElementTree.SubElement(suite, "testcase", classname=handler, name=report.history)
+        case = ElementTree.SubElement(suite, "testcase", classname=handler, name=_xml_text(report.history))
         if not report.ok:
             kind = "error" if report.verdict == NOT_CHECKED else "failure"
             found = ElementTree.SubElement(case, kind, message=report.cause or report.verdict)
-            found.text = str(report)
+            found.text = _xml_text(str(report))
     text: bytes = ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
     return text
+
+
+def _xml_text(text: str) -> str:
+    """The text with what no XML document may hold, which a name or a result of a user's may, as an escape."""
+    return _NOT_IN_XML.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 @contextmanager

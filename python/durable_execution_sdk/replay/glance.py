@@ -48,7 +48,7 @@ def glance(handler: Callable[..., Any], history: History) -> Clean | None:
     with offline:
         try:
             status = probe.invoke(event_of(history), None, Nowhere())["Status"]
-        except Exception:
+        except (Exception, SystemExit):
             return None
     if status != "SUCCEEDED" or seen.withheld or seen.differs:
         return None

@@ -6,11 +6,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from durable_execution_sdk.engine import Engine, HistoryFileError
 from durable_execution_sdk.engine.export import history_of as file_of
 from durable_execution_sdk.replay.events import without_payloads
+
+_WAY_OUT: Final = "`durable record` writes histories; leave out what is none."
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,10 @@ def parse(name: str, text: bytes) -> History:
     try:
         found = _loaded(text)
     except ValueError as error:
-        raise HistoryFileError(f"{name} is no history: {error}.") from None
+        what = f"it is no JSON: {error}" if text.strip() else "it is empty"
+        raise HistoryFileError(f"{name} is no history: {what}. {_WAY_OUT}") from None
     if not isinstance(found, dict):
-        raise HistoryFileError(f"{name} is no history: it is no JSON object.")
+        raise HistoryFileError(f"{name} is no history: it is no JSON object. {_WAY_OUT}")
     if "formatVersion" in found:
         file_of(name, found)  # its checks: version and completeness
     return history_of(name, found)
@@ -88,7 +91,7 @@ def history_of(name: str, found: Mapping[str, Any]) -> History:
     arn = found.get("arn") or about.get("DurableExecutionArn")
     operations = found.get("operations")
     if not isinstance(arn, str) or not isinstance(operations, list) or not operations:
-        raise HistoryFileError(f"{name} is no history: it has no execution ARN, or no operations.")
+        raise HistoryFileError(f"{name} is no history: it has no execution ARN, or no operations. {_WAY_OUT}")
     status = about.get("Status") or (found.get("outcome") or {}).get("output", {}).get("Status")
     complete = str(status or operations[0].get("Status")) not in {"STARTED", "RUNNING", "PAUSING", "PAUSED", "PENDING"}
     failed = complete and status != "SUCCEEDED"

@@ -177,14 +177,15 @@ def history_from(recording: Recording) -> History:
 
 
 def write_recording(path: Path, recording: Recording) -> None:
-    """One JSON file, private to its owner, in place of what was there."""
+    """One JSON file, private to its owner, in place of what was there. Its folder is made if there is none."""
+    _make_folder(path.parent)
     with private_file(path) as file:
         _write(file.write, recording, "\n")
 
 
 def write_folder(folder: Path, recordings: Iterable[Recording]) -> Iterator[Path]:
     """A file for each, `NAME-ID.json`; the folder is made, for its owner only, if there is none."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_folder(folder)
     for recording in recordings:
         stem = f"{recording.name}-{recording.arn.rpartition('/')[2]}"
         path = folder / f"{re.sub(r'[^A-Za-z0-9_.-]', '_', stem)}.json"
@@ -192,9 +193,14 @@ def write_folder(folder: Path, recordings: Iterable[Recording]) -> Iterator[Path
         yield path
 
 
+def _make_folder(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
 @contextmanager
 def lines_file(path: Path) -> Iterator[Callable[[Recording], None]]:
     """A JSON Lines file, private to its owner: what is yielded adds a recording; the file appears when all are in."""
+    _make_folder(path.parent)
     with private_file(path) as file:
 
         def add(recording: Recording) -> None:

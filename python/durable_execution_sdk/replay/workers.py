@@ -73,9 +73,14 @@ def _dealt(target: str, remaining: Iterator[Item], jobs: int, payloads: bool) ->
             bytes_per_second = sum(map(size_of, portion)) / max(seconds, 1e-6)
             deal()
             yield from zip(reports, map(size_of, portion), strict=True)
-    finally:
-        # Also where nobody wants the rest, or Ctrl-C ends it: what has not begun never does.
-        pool.shutdown(wait=True, cancel_futures=True)
+    except BaseException:
+        # Nobody wants the rest, or Ctrl-C ends it. A handler that never returns would be waited for without end.
+        workers = [*pool._processes.values()]  # what Python 3.14 has a method for
+        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in workers:
+            worker.kill()
+        raise
+    pool.shutdown()
 
 
 def _portion(remaining: Iterator[Item], size_bytes: float) -> list[Item]:

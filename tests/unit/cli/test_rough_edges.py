@@ -1,0 +1,122 @@
+"""What a stranger runs into first."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from click.testing import CliRunner, Result
+
+from durable_execution_sdk import DurableContext, durable_execution
+from durable_execution_sdk.cli.app import cli
+from durable_execution_sdk.engine import Engine
+
+AT_WORK = """
+import os, signal
+from durable_execution_sdk import durable_execution
+
+@durable_execution
+def handler(event, context):
+    with open(os.environ["PIPE"], "wb", buffering=0) as pipe:
+        pipe.write(b"x")
+    while True:
+        signal.pause()
+"""
+
+
+@durable_execution
+def recorded(event: object, context: DurableContext) -> None:
+    context.step(lambda _: 1, name="one")
+
+
+@durable_execution
+def changed(event: object, context: DurableContext) -> None:
+    context.step(lambda _: None, name="another")
+
+
+@durable_execution
+def leaving(event: object, context: DurableContext) -> None:
+    sys.exit(4)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    with Engine(tmp_path / "store.db") as engine:
+        for name in ("first", "second"):
+            engine.run(recorded, {}, name=name)
+    return tmp_path
+
+
+def durable(*words: object) -> Result:
+    return CliRunner().invoke(cli, [*map(str, words)], prog_name="durable")
+
+
+def test_record_makes_the_folder_of_its_file(folder: Path) -> None:
+    for out in ("one/first.json", "two/all.jsonl"):
+        words = ["first"] if out.endswith(".json") else ["--all"]
+        done = durable("record", *words, folder / out, "--store", folder / "store.db")
+        assert done.exit_code == 0, done.output
+        assert (folder / out).exists()
+        assert (folder / out).parent.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("", "it is empty"), ("{", "it is no JSON"), ("[1]", "it is no JSON object"), ("{}", "no operations")],
+)
+def test_what_is_no_history_says_why_and_what_to_do(folder: Path, text: str, says: str) -> None:
+    (folder / "bad.json").write_text(text)
+    done = durable("replay", f"{__name__}:recorded", folder / "bad.json")
+    assert done.exit_code == 5
+    for part in ("bad.json is no history", says, "`durable record` writes histories"):
+        assert part in done.stderr
+
+
+def test_words_in_the_wrong_order_are_told(folder: Path) -> None:
+    done = durable("replay", folder, f"{__name__}:recorded")
+    assert (done.exit_code, "MODULE:HANDLER comes before the histories" in done.stderr) == (3, True)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_handler_that_ends_the_process_ends_no_check(folder: Path, jobs: int) -> None:
+    done = durable("replay", f"{__name__}:leaving", "--store", folder / "store.db", "--jobs", jobs)
+    assert (done.exit_code, "2 not checkable" in done.stdout) == (6, True), done.output
+    assert "raises SystemExit" in done.stdout
+
+
+def test_any_name_makes_a_report_that_is_xml(folder: Path) -> None:
+    junit, history = folder / "out.xml", folder / "a\x02b.json"
+    assert durable("record", "first", history, "--store", folder / "store.db").exit_code == 0
+    done = durable("replay", f"{__name__}:changed", history, "--junit", junit, "--jobs", 1)
+    assert done.exit_code == 1, done.output
+    suite = ElementTree.parse(junit).getroot()
+    failure = suite.find("testcase/failure")
+    assert failure is not None
+    assert "a\\x02b.json" in (failure.text or "")
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_ctrl_c_ends_a_check_of_a_handler_that_never_returns(folder: Path, jobs: int) -> None:
+    assert durable("record", "--all", folder / "all.jsonl", "--store", folder / "store.db").exit_code == 0
+    (folder / "endless.py").write_text(AT_WORK)
+    os.mkfifo(folder / "pipe")
+    check = subprocess.Popen(
+        [sys.executable, "-m", "durable_execution_sdk.cli", "replay", "endless:handler", "all.jsonl", f"--jobs={jobs}"],
+        cwd=folder,
+        env={**os.environ, "PIPE": str(folder / "pipe")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Who starts tests in the background may have SIGINT ignored, which children inherit.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # no thread runs here
+    )
+    with open(folder / "pipe", "rb", buffering=0) as pipe:
+        assert pipe.read(1) == b"x"  # a handler is at work
+    check.send_signal(signal.SIGINT)
+    said, complained = check.communicate(timeout=60)
+    assert (check.returncode, said, complained) == (130, "", "durable: interrupted\n")
