@@ -18,7 +18,7 @@ from durable_execution_sdk._model.contexts import StepContext, WaitForConditionC
 from durable_execution_sdk._model.enums import OperationSubType, OperationType
 from durable_execution_sdk._model.homes import public
 from durable_execution_sdk._model.signals import BackgroundThreadError, OrphanedChildException, SuspendExecution
-from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate
+from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate, identify
 from durable_execution_sdk._operations.callback import CallbackOperation, callback_result
 from durable_execution_sdk._operations.child import ChildOperation
 from durable_execution_sdk._operations.condition import ConditionOperation
@@ -52,7 +52,7 @@ def operate(
     check_name(name)
     scope = context.scope
     operation_id = scope.begin(kind._value_)  # `value` goes through a descriptor written in Python
-    identity = OperationIdentifier(operation_id, sub_type, scope.parent_id, name, operation_type=kind)
+    identity = identify(operation_id, kind, sub_type, scope.parent_id, name)
     try:
         return run(identity, scope.position)
     except SIGNALS as signal:

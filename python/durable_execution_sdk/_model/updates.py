@@ -11,7 +11,7 @@ from durable_execution_sdk._model import ambient
 from durable_execution_sdk._model.enums import OperationAction, OperationType
 from durable_execution_sdk._model.errors import ErrorObject, NonDeterministicExecutionError
 from durable_execution_sdk._model.homes import public
-from durable_execution_sdk._model.values import Value
+from durable_execution_sdk._model.values import Value, draft_of
 
 if TYPE_CHECKING:
     from typing import Self
@@ -237,18 +237,37 @@ class OperationUpdate(Value):
 
     @classmethod
     def about(
-        cls, identifier: OperationIdentifier, operation_type: OperationType, action: OperationAction, **members: Any
+        cls,
+        identifier: OperationIdentifier,
+        operation_type: OperationType,
+        action: OperationAction,
+        *,
+        payload: str | None = None,
+        error: ErrorObject | None = None,
+        context_options: ContextOptions | None = None,
+        step_options: StepOptions | None = None,
+        wait_options: WaitOptions | None = None,
+        callback_options: CallbackOptions | None = None,
+        chained_invoke_options: ChainedInvokeOptions | None = None,
     ) -> Self:
-        """A transition of the identified operation; `members` are the fields that go with it."""
-        return cls(
-            identifier.operation_id,
-            operation_type,
-            action,
-            identifier.parent_id,
-            identifier.name,
-            identifier.sub_type,
-            **members,
-        )
+        """A transition of the identified operation, with the fields that go with it."""
+        draft = _DRAFT()
+        draft.operation_id = identifier.operation_id
+        draft.operation_type = operation_type
+        draft.action = action
+        draft.parent_id = identifier.parent_id
+        draft.name = identifier.name
+        draft.sub_type = identifier.sub_type
+        draft.payload = payload
+        draft.error = error
+        draft.context_options = context_options
+        draft.step_options = step_options
+        draft.wait_options = wait_options
+        draft.callback_options = callback_options
+        draft.chained_invoke_options = chained_invoke_options
+        draft.__class__ = cls
+        update: Self = draft
+        return update
 
     @classmethod
     def create_callback(cls, identifier: OperationIdentifier, callback_options: CallbackOptions) -> OperationUpdate:
@@ -359,3 +378,22 @@ class OperationUpdate(Value):
 
 def _execution_result_id() -> str:
     return f"execution-result-{int(ambient.now_s() * 1000)}"
+
+
+_DRAFT = draft_of(OperationUpdate)
+_NAMELESS = draft_of(OperationIdentifier)
+
+
+def identify(
+    operation_id: str, operation_type: OperationType, sub_type: str, parent_id: str | None, name: str | None
+) -> OperationIdentifier:
+    """An `OperationIdentifier`, made quickly: each operation that is not replayed needs one."""
+    draft = _NAMELESS()
+    draft.operation_id = operation_id
+    draft.sub_type = sub_type
+    draft.parent_id = parent_id
+    draft.name = name
+    draft.operation_type = operation_type
+    draft.__class__ = OperationIdentifier
+    identifier: OperationIdentifier = draft
+    return identifier

@@ -45,7 +45,7 @@ from durable_execution_sdk._model.errors import (
     ValidationError,
 )
 from durable_execution_sdk._model.signals import OrphanedChildException, SuspendExecution, TimedSuspendExecution
-from durable_execution_sdk._model.updates import OperationIdentifier
+from durable_execution_sdk._model.updates import OperationIdentifier, identify
 from durable_execution_sdk._model.values import Value
 from durable_execution_sdk._operations.batch_events import BranchEvent, Failed, Fatal, Orphaned, Suspended
 from durable_execution_sdk._operations.batch_record import CompletionRecord
@@ -88,12 +88,12 @@ class BatchOperation(Value):
 
     def branch(self, index: int) -> OperationIdentifier:
         """Who the branch at this index is."""
-        return OperationIdentifier(
+        return identify(
             self.branch_id(index),
+            OperationType.CONTEXT,
             self.branch_sub_type,
             self.identity.operation_id,
             self.branch_name(index),
-            operation_type=OperationType.CONTEXT,
         )
 
 

@@ -46,7 +46,7 @@ from durable_execution_sdk._model.enums import OperationSubType, OperationType
 from durable_execution_sdk._model.errors import ChildContextError
 from durable_execution_sdk._model.homes import public
 from durable_execution_sdk._model.strategies import WaitForConditionConfig
-from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate
+from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate, identify
 from durable_execution_sdk._operations.callback import CallbackOperation, callback_result, submission_error
 from durable_execution_sdk._operations.child import ChildOperation
 from durable_execution_sdk._operations.condition import ConditionOperation
@@ -405,7 +405,7 @@ class AsyncDurableContext(AsyncConcurrentScope):
     ) -> tuple[OperationIdentifier, int]:
         check_name(name)
         operation_id = scope.core.begin(kind.value)
-        identity = OperationIdentifier(operation_id, sub_type, scope.core.parent_id, name, operation_type=kind)
+        identity = identify(operation_id, kind, sub_type, scope.core.parent_id, name)
         return identity, scope.core.position
 
     def _step(self, func: Callable[[StepContext], Any], name: str | None, config: StepConfig | None) -> Any:
