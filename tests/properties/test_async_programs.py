@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.support.async_programs import check, programs
 
 PROGRAMS = int(os.environ.get("DURABLE_ASYNC_PROGRAMS", "300"))
-"""How many programs to try in all; `make programs` asks for 20,000. `test_timed_programs.py` tries others."""
+"""How many programs to try in all; `make programs` asks for 2,000. `test_timed_programs.py` tries others."""
 
 THOROUGH = PROGRAMS > 1000
 """Whether each request is tried with all three endings; in a usual run each gets one of them."""
