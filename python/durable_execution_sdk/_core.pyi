@@ -63,6 +63,7 @@ def identity(promise: Future[Any], /) -> str:
 def withdraw(promise: Future[Any], /) -> None:
     """It is cancelled: the lane does not settle it any more when it is awaited."""
 
+@disjoint_base
 class Deliveries:
     """The order of deliveries of one invocation of an async handler, and the promises of finished operations.
 
