@@ -136,7 +136,8 @@ class EngineStates(RuleBasedStateMachine):
         assert results[0] == results[1]
         change = results[0]
         if isinstance(change, Change):
-            for record in change.operations:
+            # A change lists operations in the order in which it touches them first, not in that of their ends.
+            for record in sorted(change.operations, key=lambda record: record.end_ms or 0):
                 if record.end_ms is not None and record.operation_id not in self.ended:
                     self.ended[record.operation_id] = record
                     self.stamps.append(record.end_ms)

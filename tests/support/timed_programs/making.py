@@ -140,7 +140,8 @@ class Maker:
         return Cancelled(self._body(depth, pauses=False), self._body(0, pauses=False), what)
 
     def _launched(self, depth: int, pauses: bool) -> Launched:
-        return Launched(self._some(depth, pauses), self._random.choice(_choices(Launched, "how")))
+        branches = self._some(depth, pauses)
+        return Launched(branches, self._random.choice(_choices(Launched, "how")), moments=1 if pauses else 0)
 
 
 def make(seed: int) -> Program:

@@ -114,6 +114,8 @@ class Launched:
 
     branches: tuple[Body, ...]
     how: Literal["wait_for", "timeout"] = "wait_for"
+    moments: int = 1
+    """What the plain code takes before it starts them."""
 
 
 Node: TypeAlias = (

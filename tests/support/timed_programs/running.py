@@ -304,7 +304,7 @@ class Running:
 
     async def _launched(self, ctx: Any, node: Launched, label: str) -> Any:
         async def launch() -> list[asyncio.Task[Any]]:
-            await self._tempo.spend(1, label)
+            await self._tempo.spend(node.moments, label)
             return [asyncio.create_task(each) for each in self._coroutines(ctx, node.branches, label)]
 
         if node.how == "wait_for":
