@@ -293,8 +293,6 @@ class Journal:
     def find(self, operation_id: str, /) -> Record | None: ...
     def records(self) -> list[Record]:
         """Every operation, in the order first seen."""
-    def completions(self) -> list[tuple[int, str]]:
-        """End time in ms (0 if unknown) and id of every operation that has ended but the execution, in that order."""
     @property
     def has_pending_operations(self) -> bool:
         """Whether the service will have news by itself: an open wait, callback or invoke, or a step to be retried."""

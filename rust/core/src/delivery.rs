@@ -154,8 +154,9 @@ impl Order {
         Place::try_from(self.entries.len()).unwrap_or(Place::MAX)
     }
 
+    /// Where an event is kept that is recorded and not delivered yet.
     #[inline]
-    fn known(&mut self, key: Key) -> Option<Place> {
+    pub fn place(&mut self, key: Key) -> Option<Place> {
         let place = match self.entries.get(self.guess) {
             Some(entry) if entry.event.key() == key && entry.state != State::Gone => {
                 Place::try_from(self.guess).ok()?
@@ -188,7 +189,7 @@ impl Order {
     /// An operation finished, or a callback was created; the last delivery if this one should have come before it.
     pub fn record(&mut self, event: Event) -> Option<Event> {
         let key = event.key();
-        if self.known(key).is_some() {
+        if self.place(key).is_some() {
             return None;
         }
         let place = self.next_place();
@@ -198,16 +199,6 @@ impl Order {
         self.waiting.push(Reverse((event, place)));
         self.available += usize::from(listening);
         self.last.filter(|last| event < *last)
-    }
-
-    /// Whether the event is recorded and not delivered yet.
-    pub fn knows(&mut self, key: Key) -> bool {
-        self.known(key).is_some()
-    }
-
-    /// Where an event is kept that is recorded and not delivered yet.
-    pub fn place(&mut self, key: Key) -> Option<Place> {
-        self.known(key)
     }
 
     /// Whether the event waits for its turn and has a listener.
@@ -221,7 +212,7 @@ impl Order {
         if key.kind == Kind::Created {
             self.created.insert(key.id);
         }
-        let Some(place) = self.known(key) else {
+        let Some(place) = self.place(key) else {
             self.expected.insert(key);
             return None;
         };
@@ -490,7 +481,7 @@ mod tests {
                     (Move::Record(event), _) => prop_assert_eq!(order.record(event), model.record(event)),
                     (Move::Listen(key), _) => {
                         let place = order.listen(key);
-                        prop_assert_eq!(place.is_some(), order.knows(key));
+                        prop_assert_eq!(place.is_some(), order.place(key).is_some());
                         model.listen(key);
                     }
                     (Move::Late, _) => {

@@ -222,7 +222,9 @@ impl Deliveries {
     #[pyo3(signature = (operation_id, kind, /))]
     fn knows(&self, py: Python<'_>, operation_id: &str, kind: u8) -> PyResult<bool> {
         let key = key(operation_id, kind)?;
-        Ok(self.state.with(py, |state| state.order.knows(key)))
+        Ok(self
+            .state
+            .with(py, |state| state.order.place(key).is_some()))
     }
 
     #[pyo3(signature = (operation_id, kind, /))]

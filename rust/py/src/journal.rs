@@ -4,7 +4,6 @@
 //! happens in it: what is replaced or dropped is carried out first.
 
 use durable_core::batch::{Orphans, Outbox};
-use durable_core::facts::Facts;
 use durable_core::history::{History, MOST_RECORDS};
 use durable_core::ids::Id;
 use durable_core::page::{self, PageError, Scanned};
@@ -19,7 +18,7 @@ use crate::errors::history_error;
 use crate::held::Held;
 use crate::record::Record;
 use crate::scope::Scope;
-use crate::source::{Contexts, Found, Origin, Recent, Whole, id_text, read_object};
+use crate::source::{Contexts, Found, Origin, Recent, id_text, read_object};
 use crate::update;
 
 /// What the journal guards.
@@ -143,16 +142,6 @@ impl Journal {
         });
         self.put_all(page.py(), records)
     }
-
-    fn wholes(&self, py: Python<'_>, wanted: impl Fn(Facts) -> bool) -> Vec<Whole> {
-        self.state.with(py, |state| {
-            let slots = state.history.slots().iter();
-            slots
-                .filter(|slot| wanted(slot.source.facts().facts()))
-                .map(|slot| slot.source.whole(py))
-                .collect()
-        })
-    }
 }
 
 fn page_error(py: Python<'_>, page: &[u8], error: &PageError) -> PyErr {
@@ -273,26 +262,11 @@ impl Journal {
     }
 
     fn records(&self, py: Python<'_>) -> PyResult<Vec<Record>> {
-        let all = self.wholes(py, |_| true);
-        all.iter().map(|whole| whole.record(py)).collect()
-    }
-
-    fn completions(&self, py: Python<'_>) -> PyResult<Vec<(i64, Py<PyString>)>> {
-        let ended = self.wholes(py, |facts| {
-            facts.kind != Kind::Execution && facts.status.is_terminal()
+        let all: Vec<_> = self.state.with(py, |state| {
+            let slots = state.history.slots().iter();
+            slots.map(|slot| slot.source.whole(py)).collect()
         });
-        let mut completions = Vec::with_capacity(ended.len());
-        for whole in &ended {
-            completions.push(whole.completion(py)?);
-        }
-        let text = |id: &Py<PyString>| -> Option<Vec<u8>> {
-            id.bind(py)
-                .to_str()
-                .ok()
-                .map(|text| text.as_bytes().to_vec())
-        };
-        completions.sort_by_cached_key(|(ms, id)| (*ms, text(id)));
-        Ok(completions)
+        all.iter().map(|whole| whole.record(py)).collect()
     }
 
     #[getter]

@@ -322,7 +322,7 @@ impl Journal {
             .state
             .with(py, |state| Some(state.history.peek(id)?.source.whole(py)));
         match whole {
-            Some(whole) => Ok(whole.completion(py)?.1),
+            Some(whole) => Ok(whole.record(py)?.operation_id),
             None => {
                 Ok(PyString::new(py, std::str::from_utf8(&id.hex()).unwrap_or_default()).unbind())
             }

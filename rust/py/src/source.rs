@@ -224,47 +224,15 @@ impl Whole {
                 let ended = object.bind(py).get_item(intern!(py, "EndTimestamp"))?;
                 Ok(ended.and_then(|moment| milliseconds(&moment, Unit::Milliseconds)))
             }
-            Self::Raw(..) => Ok(Some(self.completion(py)?.0)),
-        }
-    }
-
-    /// When the operation ended (0 if that is not known), and its id.
-    pub fn completion(&self, py: Python<'_>) -> PyResult<(i64, Py<PyString>)> {
-        let (id, ended, unit) = match self {
-            Self::Object(object) => {
-                let object = object.bind(py);
-                let ended = object.get_item(intern!(py, "EndTimestamp"))?;
-                let id = object.get_item(intern!(py, "Id"))?;
-                (id, ended, Unit::Milliseconds)
-            }
             Self::Raw(page, start) => {
                 let page = page.as_bytes(py);
                 let text = page.get(*start as usize..).unwrap_or_default();
-                let value = |text: Option<&[u8]>| match text {
-                    Some([b'"', plain @ .., b'"'])
-                        if plain.is_ascii() && !plain.contains(&b'\\') =>
-                    {
-                        Ok(std::str::from_utf8(plain)
-                            .ok()
-                            .map(|plain| PyString::new(py, plain).into_any()))
-                    }
-                    text => text
-                        .map(|text| codec::decode_json_bytes(py, text))
-                        .transpose(),
-                };
-                let [id, ended] = page::members(text, ["Id", "EndTimestamp"]);
-                (value(id)?, value(ended)?, Unit::Seconds)
+                let [ended] = page::members(text, ["EndTimestamp"]);
+                let ended = ended.map(|text| codec::decode_json_bytes(py, text));
+                Ok(ended
+                    .transpose()?
+                    .and_then(|moment| milliseconds(&moment, Unit::Seconds)))
             }
-        };
-        let ended_ms = ended.and_then(|moment| milliseconds(&moment, unit));
-        match id.and_then(|id| id.cast_into::<PyString>().ok()) {
-            Some(id) => Ok((ended_ms.unwrap_or(0), id.unbind())),
-            None => Err(history_error(
-                py,
-                "an operation has lost its Id",
-                None,
-                Some("Id"),
-            )),
         }
     }
 }
