@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pytest
 
 if TYPE_CHECKING:
-    from durable_execution_sdk.replay import History, Report
+    from durable_execution_sdk.replay import History, Report, Unreadable
 
 Histories: TypeAlias = "str | PathLike[str] | History"
 
@@ -27,21 +27,20 @@ class DurableReplay:
     def check(
         self, handler: Callable[..., Any], *histories: Histories, allow: Iterable[str] = (), payloads: bool = False
     ) -> list[Report]:
-        """Check a handler against histories, and fail the test if one of them diverges, is ambiguous or not checkable.
+        """Check a handler against histories; fail the test if one diverges, is ambiguous, not checkable or unreadable.
 
         Args:
             handler: The result of `@durable_execution`.
             histories: Files and folders as `durable replay` takes them, relative to pytest's root directory, or
                 histories themselves.
-            allow: Further verdicts that are all right, such as `"ambiguous"` or `"not checkable"`.
+            allow: Further verdicts that are all right, such as `"ambiguous"` or `"unreadable"`.
             payloads: Whether failures show recorded results.
 
         Returns:
             The reports, in the order of the histories.
 
         Raises:
-            FileNotFoundError: A path is not there, or holds no history.
-            HistoryFileError: A file is no history.
+            FileNotFoundError: A path is not there, or holds nothing that could be a history.
             TypeError: The handler is not decorated.
 
         Example:
@@ -63,7 +62,7 @@ class DurableReplay:
             pytest.fail("\n".join([head, *map(str, wrong)]), pytrace=False)
         return reports
 
-    def _histories(self, where: Histories) -> Iterator[History]:
+    def _histories(self, where: Histories) -> Iterator[History | Unreadable]:
         from durable_execution_sdk.replay import History, read
 
         if isinstance(where, History):

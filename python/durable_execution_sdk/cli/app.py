@@ -54,8 +54,7 @@ def cli() -> None:
     """Run durable functions on this machine and look at their executions.
 
     Exit codes: 0 done, 1 the execution ended without a result or a replay diverged, 2 wrong command line, 3 not found,
-    4 conflict, 5 the store or AWS cannot be used, 6 a history is not checkable, 130
-    interrupted.
+    4 conflict, 5 the store, a history or AWS cannot be used, 6 a history is not checkable, 130 interrupted.
     """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from itertools import islice
 from pathlib import Path
@@ -21,9 +21,9 @@ from rich.table import Table
 from durable_execution_sdk._drivers.bodies import is_async as is_async_body
 from durable_execution_sdk.cli import tables
 from durable_execution_sdk.cli.handlers import load_durable
-from durable_execution_sdk.cli.histories import history_choice, history_options, require_paths
-from durable_execution_sdk.cli.problems import NOT_FOUND, USAGE, Problem, explained
-from durable_execution_sdk.replay import History
+from durable_execution_sdk.cli.histories import HistoryChoice, history_choice, history_options, require_paths
+from durable_execution_sdk.cli.problems import NOT_FOUND, STORE, USAGE, Problem, explained
+from durable_execution_sdk.replay import History, Unreadable
 from durable_execution_sdk.replay.benching import Timing, grown_bytes, operations_in, rounds_of, timing_of
 from durable_execution_sdk.replay.bodies import built_in
 from durable_execution_sdk.replay.official import OfficialSide
@@ -89,7 +89,7 @@ def bench(
     with explained(), redirect_stdout(sys.stderr):  # standard output is left to the figures
         body = built_in(cast(Shape, shape), is_async=is_async) if handler is None else load_durable(handler).handler
         if choice:
-            histories = list(load(choice.items()))
+            histories = list(_readable(choice))
             if not histories:
                 raise Problem("nothing to replay: there is no history in what was named", NOT_FOUND)
         else:
@@ -127,6 +127,14 @@ def _refuse_what_counts_for_nothing(*, is_recorded: bool, is_own: bool) -> None:
             raise Problem(f"{parameter.opts[0]} is for made-up histories: leave it out, or the recorded ones", USAGE)
         if is_own and parameter.name == "is_async":
             raise Problem("--async chooses the built-in handler: leave it out, or MODULE:HANDLER", USAGE)
+
+
+def _readable(choice: HistoryChoice) -> Iterator[History]:
+    """All of them: figures over what is left would not be those that were asked for."""
+    for history in load(choice.items()):
+        if isinstance(history, Unreadable):
+            raise Problem(f"{history.name} is unreadable: {history.why}", STORE)
+        yield history
 
 
 def _official(

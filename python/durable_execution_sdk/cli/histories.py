@@ -48,7 +48,9 @@ def history_options(command: F) -> F:
     command = click.option(
         "--store", type=click.Path(path_type=Path, dir_okay=False), default=None, help="The executions of this store."
     )(command)
-    return click.argument("paths", nargs=-1, metavar="[HISTORY|FOLDER]...", type=click.Path(path_type=Path))(command)
+    return click.argument(
+        "paths", nargs=-1, metavar="[HISTORY|FOLDER]...", type=click.Path(path_type=Path, readable=False)
+    )(command)
 
 
 def history_choice(*, paths: tuple[Path, ...], store: Path | None, **aws: Any) -> HistoryChoice:
@@ -61,6 +63,10 @@ def history_choice(*, paths: tuple[Path, ...], store: Path | None, **aws: Any) -
 def require_paths(*paths: Path) -> None:
     """Refuse files and folders that are not there."""
     for path in paths:
-        if not path.exists():
+        try:
+            there = path.exists()
+        except OSError:
+            continue  # it may be there: whoever reads it says why that cannot be done
+        if not there:
             hint = ": MODULE:HANDLER comes before the histories" if ":" in path.name else ""
             raise Problem(f"there is no file or folder {path}{hint}", NOT_FOUND)

@@ -7,8 +7,8 @@
 | 2 | the command line is wrong: an unknown option, input that is no JSON, a handler that cannot be imported |
 | 3 | not found: no such execution, callback, function or store |
 | 4 | in conflict: the name is taken with other input, another process drives the execution, it has ended already |
-| 5 | the store, a history file or AWS cannot be used |
-| 6 | nothing diverges in a replay, but a history is not checkable |
+| 5 | the store, a history file or AWS cannot be used; nothing diverges in a replay, but a history is unreadable |
+| 6 | nothing diverges or is unreadable in a replay, but a history is not checkable |
 | 130 | interrupted with Ctrl-C; everything acknowledged is kept |
 """
 

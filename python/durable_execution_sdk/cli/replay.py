@@ -19,13 +19,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from durable_execution_sdk.cli import tables
 from durable_execution_sdk.cli.handlers import load_durable
 from durable_execution_sdk.cli.histories import HistoryChoice, history_choice, history_options
-from durable_execution_sdk.cli.problems import NOT_FOUND, USAGE, Problem, explained
+from durable_execution_sdk.cli.problems import NOT_FOUND, STORE, USAGE, Problem, explained
 from durable_execution_sdk.replay import Report, summary
 from durable_execution_sdk.replay.checking import FAILED as NOT_CHECKED
+from durable_execution_sdk.replay.checking import UNREADABLE
 from durable_execution_sdk.replay.workers import check_many, default_jobs
 
 DIVERGENCE = 1
 NOT_CHECKABLE = 6
+_ERRORS = frozenset({NOT_CHECKED, UNREADABLE})
 _SHOW_EVERY_SECONDS = 0.1
 _NOT_IN_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 
@@ -52,7 +54,7 @@ def replay(
     """Check a handler against recorded histories, offline: no step runs, nothing is sent.
 
     A HISTORY is a file of `durable record`, or a .jsonl file with one history a line. Exit code 1: a history diverges,
-    or cannot tell; 6: none does, but one is not checkable.
+    or cannot tell; 5: none does, but a file or a line is no history; 6: neither, but a history is not checkable.
     """
     choice = history_choice(**histories)
     if not choice:
@@ -84,16 +86,18 @@ def replay(
 
 
 def exit_code(reports: Sequence[Report]) -> int:
-    """1 if a history diverges or is ambiguous; else 6 if one is not checkable; else 0."""
+    """What was found comes first, then what was not looked at at all, then what cannot be told."""
     wrong = {report.verdict for report in reports if not report.ok}
-    if not wrong:
-        return 0
-    return NOT_CHECKABLE if wrong == {NOT_CHECKED} else DIVERGENCE
+    if wrong - {NOT_CHECKED, UNREADABLE}:
+        return DIVERGENCE
+    if UNREADABLE in wrong:
+        return STORE
+    return NOT_CHECKABLE if wrong else 0
 
 
 def junit_xml(handler: str, reports: list[Report]) -> bytes:
-    """The reports as a JUnit test suite, one case per history; what is not checkable is an error, no failure."""
-    errors = sum(report.verdict == NOT_CHECKED for report in reports)
+    """The reports as a JUnit test suite, one case per history; what was not checked is an error, no failure."""
+    errors = sum(report.verdict in _ERRORS for report in reports)
     failures = sum(not report.ok for report in reports) - errors
     suite = ElementTree.Element(
         "testsuite",
@@ -105,7 +109,7 @@ def junit_xml(handler: str, reports: list[Report]) -> bytes:
     for report in reports:
         case = ElementTree.SubElement(suite, "testcase", classname=handler, name=_xml_text(report.history))
         if not report.ok:
-            kind = "error" if report.verdict == NOT_CHECKED else "failure"
+            kind = "error" if report.verdict in _ERRORS else "failure"
             found = ElementTree.SubElement(case, kind, message=report.cause or report.verdict)
             found.text = _xml_text(str(report))
     text: bytes = ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)

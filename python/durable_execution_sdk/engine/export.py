@@ -147,7 +147,9 @@ def history_of(path: str, found: Any) -> HistoryFile:
         raise HistoryFileError(
             f"{path} has format version {version}; this version of {PRODUCER} reads up to {FORMAT_VERSION}: upgrade it."
         )
-    producer = found.get("producer") or {}
+    producer = found.get("producer")
+    if not isinstance(producer, dict):
+        producer = {}
     try:
         return HistoryFile(
             producer=f"{producer.get('name', 'unknown')} {producer.get('version', '')}".strip(),

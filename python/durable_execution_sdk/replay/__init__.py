@@ -7,9 +7,10 @@ Example:
 
 from durable_execution_sdk._edges.aws_histories import HistorySourceError, RecordedExecutions, histories_client
 from durable_execution_sdk.replay.checking import Report, check, check_all, summary
-from durable_execution_sdk.replay.histories import History, read, read_store
+from durable_execution_sdk.replay.histories import History, Unreadable, read_store
 from durable_execution_sdk.replay.masking import masked
 from durable_execution_sdk.replay.offline import SideEffectError
+from durable_execution_sdk.replay.portions import read
 from durable_execution_sdk.replay.recordings import (
     Recording,
     history_from,
@@ -28,6 +29,7 @@ __all__ = [
     "Recording",
     "Report",
     "SideEffectError",
+    "Unreadable",
     "check",
     "check_all",
     "histories_client",

@@ -13,7 +13,7 @@ from durable_execution_sdk.replay.aligning import Cause, relabelling
 from durable_execution_sdk.replay.comparing import BATCHES, Record, batch_end, had_failed, reopened, shape_of
 from durable_execution_sdk.replay.explaining import HINTS, TAIL, Finding, explain
 from durable_execution_sdk.replay.glance import glance
-from durable_execution_sdk.replay.histories import History
+from durable_execution_sdk.replay.histories import History, Unreadable
 from durable_execution_sdk.replay.offline import Asked, Observed, divergence_in, observe, shape_asked, user_line
 from durable_execution_sdk.replay.trees import RecordedTree
 
@@ -22,6 +22,7 @@ FRONTIER: Final = "frontier"
 DIVERGED: Final = "diverged"
 AMBIGUOUS: Final = "ambiguous"
 FAILED: Final = "not checkable"
+UNREADABLE: Final = "unreadable"
 
 _OPEN: Final = frozenset({"STARTED", "PENDING", "READY"})
 _INSIDE: Final = "inside a context that has ended here: harms executions that are in the middle of it"
@@ -36,7 +37,7 @@ class Report:
         history: Its name.
         verdict: `clean`: replays to its end; `frontier`: agrees as far as it is recorded; `diverged`; `ambiguous`:
             recorded operations were not asked for, which a removed tail or an abandoned race both explain;
-            `not checkable`.
+            `not checkable`; `unreadable`: what stands there is no history, and nothing was checked.
         agreed: How many recorded operations the code asked for and agreed with.
         operations: How many are recorded.
         cause: renamed, inserted, removed, reordered, moved, type changed or subtype changed, if it diverged.
@@ -47,7 +48,7 @@ class Report:
         line: `file:line` of user code.
         frontier: What would have started or run, had the history not ended there: one for each task.
         hint: What that probably means, and the way out.
-        note: More, in words.
+        note: More, in words; of what is unreadable the reason.
         payload: The recorded result of the operation, if it was asked for.
     """
 
@@ -92,7 +93,7 @@ class Report:
         return {key: value for key, value in asdict(self).items() if value is not None and value != ()}
 
 
-def check(handler: Callable[..., Any], history: History, *, payloads: bool = False) -> Report:
+def check(handler: Callable[..., Any], history: History | Unreadable, *, payloads: bool = False) -> Report:
     """Replay one history and compare; runs no step, sends nothing, refuses sockets.
 
     Args:
@@ -109,6 +110,8 @@ def check(handler: Callable[..., Any], history: History, *, payloads: bool = Fal
     """
     if not hasattr(handler, "__durable__"):
         raise TypeError(f"{handler!r} is no durable handler: decorate it with @durable_execution.")
+    if isinstance(history, Unreadable):
+        return Report(history.name, UNREADABLE, 0, 0, note=history.why)
     if not is_whole(history):
         return check_the_rest(handler, history, partial(_whole, payloads=payloads), _not_checkable)
     return _whole(handler, history, payloads=payloads)
@@ -370,6 +373,6 @@ def summary(reports: Iterable[Report]) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
-def check_all(handler: Callable[..., Any], histories: Iterable[History]) -> Sequence[Report]:
+def check_all(handler: Callable[..., Any], histories: Iterable[History | Unreadable]) -> Sequence[Report]:
     """Check several, one after the other."""
     return [check(handler, history) for history in histories]

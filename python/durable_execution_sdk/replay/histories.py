@@ -16,6 +16,19 @@ _WAY_OUT: Final = "`durable record` writes histories; leave out what is none."
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """What stands where histories are, and cannot be read as one.
+
+    Attributes:
+        name: How reports name it: the file or folder; of a `.jsonl` file with the number of the line.
+        why: The reason, and the way out.
+    """
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """One recorded execution.
 
@@ -42,25 +55,6 @@ class History:
     problem: str | None = None
 
 
-def read(path: Path) -> Iterator[History]:
-    """The histories of a file (`.jsonl`: one a line, read as a stream) or of the files of a folder.
-
-    Raises:
-        HistoryFileError: A file is no history.
-        OSError: A file cannot be read.
-    """
-    if path.is_dir():
-        for file in sorted([*path.rglob("*.json"), *path.rglob("*.jsonl")]):
-            yield from read(file)
-    elif path.suffix == ".jsonl":
-        with path.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    yield parse(f"{path}:{number}", line)
-    else:
-        yield parse(str(path), path.read_bytes())
-
-
 def _loaded(text: bytes) -> Any:
     # orjson rounds no number here, since payloads are text in this JSON; it refuses the lone surrogates of some.
     from orjson import JSONDecodeError, loads
@@ -71,37 +65,51 @@ def _loaded(text: bytes) -> Any:
         return json.loads(text)
 
 
-def parse(name: str, text: bytes) -> History:
+def parse(name: str, text: bytes) -> History | Unreadable:
     """A history from its JSON text: a file of `durable record`, or an object with `arn` and `operations`."""
     try:
         found = _loaded(text)
-    except ValueError as error:
-        what = f"it is no JSON: {error}" if text.strip() else "it is empty"
-        raise HistoryFileError(f"{name} is no history: {what}. {_WAY_OUT}") from None
-    if not isinstance(found, dict):
-        raise HistoryFileError(f"{name} is no history: it is no JSON object. {_WAY_OUT}")
-    if "formatVersion" in found:
-        file_of(name, found)  # its checks: version and completeness
-    return history_of(name, found)
+    except (ValueError, RecursionError) as error:
+        return Unreadable(name, _none(f"it is no JSON: {_reason(error)}" if text.strip() else "it is empty"))
+    flaw = _flaw_of(found)
+    return _made(name, found) if flaw is None else Unreadable(name, flaw)
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with JSON. The line is left out where there is one: it would be taken for that of the file."""
+    if isinstance(error, json.JSONDecodeError):
+        line = f"line {error.lineno}, " if error.lineno > 1 else ""
+        return f"{error.msg.removesuffix(' at')} at {line}column {error.colno}"
+    if isinstance(error, UnicodeDecodeError):
+        return "its bytes are no UTF-8"
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
 def history_of(name: str, found: Mapping[str, Any]) -> History:
-    """A history from the contents of a file."""
+    """A history from the contents of a file.
+
+    Raises:
+        HistoryFileError: They are none of a history.
+    """
+    flaw = _flaw_of(found)
+    if flaw is not None:
+        raise HistoryFileError(f"{name} is no history: {flaw}")
+    return _made(name, found)
+
+
+def _made(name: str, found: Mapping[str, Any]) -> History:
     about = found.get("execution") or {}
-    arn = found.get("arn") or about.get("DurableExecutionArn")
-    operations = found.get("operations")
-    if not isinstance(arn, str) or not isinstance(operations, list) or not operations:
-        raise HistoryFileError(f"{name} is no history: it has no execution ARN, or no operations. {_WAY_OUT}")
-    status = about.get("Status") or (found.get("outcome") or {}).get("output", {}).get("Status")
+    operations = found["operations"]
+    status = about.get("Status") or ((found.get("outcome") or {}).get("output") or {}).get("Status")
     complete = str(status or operations[0].get("Status")) not in {"STARTED", "RUNNING", "PAUSING", "PAUSED", "PENDING"}
     failed = complete and status != "SUCCEEDED"
-    payloads = found.get("payloads", True)
+    payloads = bool(found.get("payloads", True))
     unreadable = found.get("unreadable")
     if unreadable is None:
         unreadable = {} if payloads else without_payloads(operations)
     return History(
         name,
-        arn,
+        found.get("arn") or about["DurableExecutionArn"],
         operations,
         complete,
         payloads,
@@ -112,8 +120,64 @@ def history_of(name: str, found: Mapping[str, Any]) -> History:
     )
 
 
+# --- what is no history -----------------------------------------------------------------------------------------------
+
+_SHAPES: Final = (("execution", dict), ("outcome", dict), ("unreadable", dict), ("uncertain", list), ("problem", str))
+_TEXTS: Final = ("SubType", "Name", "ParentId", "Status")
+_DETAILS: Final = {
+    "EXECUTION": "ExecutionDetails",
+    "STEP": "StepDetails",
+    "CONTEXT": "ContextDetails",
+    "WAIT": "WaitDetails",
+    "CALLBACK": "CallbackDetails",
+    "CHAINED_INVOKE": "ChainedInvokeDetails",
+}
+
+
+def _none(flaw: str) -> str:
+    return f"{flaw}. {_WAY_OUT}"
+
+
+def _flaw_of(found: Any) -> str | None:
+    """Why these contents of a file are no history, and the way out; or None."""
+    if not isinstance(found, dict):
+        return _none("it is no JSON object")
+    if "formatVersion" in found:
+        try:
+            file_of("it", found)  # its checks: version and completeness
+        except HistoryFileError as error:
+            return str(error)
+    for key, kind in _SHAPES:
+        if found.get(key) is not None and not isinstance(found[key], kind):
+            return _none(f"its {key!r} is {type(found[key]).__name__} and not {kind.__name__}")
+    operations = found.get("operations")
+    arn = found.get("arn") or (found.get("execution") or {}).get("DurableExecutionArn")
+    if not isinstance(arn, str) or not isinstance(operations, list) or not operations:
+        return _none("it has no execution ARN, or no operations")
+    for number, record in enumerate(operations):
+        flaw = _flaw_in(record)
+        if flaw is not None:
+            return _none(f"its operation {number} is none: {flaw}")
+    first = operations[0]["Type"]
+    return None if first == "EXECUTION" else _none(f"its operation 0 is no EXECUTION but {first}")
+
+
+def _flaw_in(record: Any) -> str | None:
+    if type(record) is not dict:
+        return f"it is {type(record).__name__}"
+    if type(record.get("Id")) is not str or type(record.get("Type")) is not str:
+        return "it has no Id, or no Type"
+    for key in _TEXTS:
+        if key in record and type(record[key]) is not str and record[key] is not None:
+            return f"its {key} is {type(record[key]).__name__}"
+    details = record.get(_DETAILS.get(record["Type"], ""))
+    if details is not None and type(details) is not dict:
+        return f"its details are {type(details).__name__}"
+    return None
+
+
 def read_store(store: Path) -> Iterator[History]:
     """The executions of an engine's store, the oldest first."""
     with Engine(store) as engine:
         for summary in engine.list(newest_first=False, limit=1_000_000):
-            yield parse(summary.name, engine.history_text(summary.arn).encode("ascii"))
+            yield history_of(summary.name, _loaded(engine.history_text(summary.arn).encode("ascii")))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from durable_execution_sdk.replay.histories import History, parse
+from durable_execution_sdk.replay.histories import History, Unreadable, parse
 
 _BYTES_PER_OPERATION = 400
 """About what an operation takes in a file."""
@@ -32,78 +33,127 @@ class OnLine:
     size_bytes: int
 
 
-Item: TypeAlias = InFile | OnLine | History
+Item: TypeAlias = InFile | OnLine | History | Unreadable
 
 
 def size_of(item: Item) -> int:
     """How long its text is, about."""
-    return len(item.operations) * _BYTES_PER_OPERATION if isinstance(item, History) else item.size_bytes
+    if isinstance(item, History):
+        return len(item.operations) * _BYTES_PER_OPERATION
+    return 0 if isinstance(item, Unreadable) else item.size_bytes
+
+
+def read(path: Path) -> Iterator[History | Unreadable]:
+    """The histories of a file (`.jsonl`: one a line, read as a stream), or of the files of a folder and those below it.
+
+    What cannot be read stands in its place as `Unreadable`, with the reason. One history at a time is in memory.
+    """
+    return load(items(path))
 
 
 def items(path: Path) -> Iterator[Item]:
-    """The histories of a file, or of the files of a folder and those below it, by name. No history is kept in memory.
-
-    Raises:
-        OSError: A file or folder cannot be looked at.
-    """
-    if path.is_dir():
-        yield from _in_folder(str(path))
+    """Where the histories of a file are, or of the files of a folder and those below it, by name. None is read."""
+    name = str(path)
+    if os.path.isdir(name):  # which raises nothing, unlike that of a path
+        yield from _in_folder(name)
     elif path.suffix == ".jsonl":
-        yield from _on_lines(str(path))
+        yield from _on_lines(name)
     else:
-        yield InFile(str(path), path.stat().st_size)
+        try:
+            yield InFile(name, path.stat().st_size)
+        except OSError as error:
+            yield _unread(name, error)
 
 
 def _in_folder(folder: str) -> Iterator[Item]:
-    with os.scandir(folder) as entries:
-        found = sorted(entries, key=lambda entry: entry.name)
-    for entry in found:
-        if entry.is_dir(follow_symlinks=False):
-            yield from _in_folder(entry.path)
-        elif entry.name.endswith(".jsonl"):
-            yield from _on_lines(entry.path)
-        elif entry.name.endswith(".json"):
-            yield InFile(entry.path, entry.stat().st_size)
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+    except OSError as error:
+        yield _unread(folder, error)
+        return
+    for name, is_folder in found:
+        path = os.path.join(folder, name)
+        if is_folder:
+            yield from _in_folder(path)
+        elif name.endswith(".jsonl"):
+            yield from _on_lines(path)
+        elif name.endswith(".json"):
+            yield _file(path)
+
+
+def _file(path: str) -> Item:
+    """A file of a folder; whoever reads a pipe or a device there may wait without end."""
+    try:
+        about = os.stat(path)
+    except OSError as error:
+        return _unread(path, error)
+    if stat.S_ISDIR(about.st_mode):
+        return Unreadable(path, "it is a link to a folder, and those are not followed: name that folder too")
+    if not stat.S_ISREG(about.st_mode):
+        return Unreadable(path, "it is no regular file")
+    return InFile(path, about.st_size)
 
 
 def _on_lines(path: str) -> Iterator[Item]:
-    offset = 0
-    with open(path, "rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.isspace():
-                yield OnLine(path, number, offset, len(line))
-            offset += len(line)
+    whole = _file(path)
+    if isinstance(whole, Unreadable):
+        yield whole
+        return
+    offset, is_empty = 0, True
+    try:
+        with open(path, "rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if not line.isspace():
+                    is_empty = False
+                    yield OnLine(path, number, offset, len(line))
+                offset += len(line)
+    except OSError as error:
+        yield _unread(path, error)
+        return
+    if is_empty:
+        yield Unreadable(path, "it is empty")
+
+
+def _unread(name: str, error: OSError) -> Unreadable:
+    return Unreadable(name, f"it cannot be read: {error.strerror or error}")
 
 
 def bytes_in(path: Path) -> int:
-    """The size of a file, or of the history files in a folder."""
-    if not path.is_dir():
-        return path.stat().st_size
+    """The size of a file, or of the history files in a folder, as far as they can be looked at."""
+    if not os.path.isdir(path):
+        return _size(str(path))
     total = 0
     for folder, _, names in os.walk(path):
-        total += sum(
-            os.stat(os.path.join(folder, name)).st_size for name in names if name.endswith((".json", ".jsonl"))
-        )
+        total += sum(_size(os.path.join(folder, name)) for name in names if name.endswith((".json", ".jsonl")))
     return total
 
 
-def load(wanted: Iterable[Item]) -> Iterator[History]:
-    """Read histories, one at a time.
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
 
-    Raises:
-        HistoryFileError: One is no history.
-        OSError: A file cannot be read.
-    """
+
+def load(wanted: Iterable[Item]) -> Iterator[History | Unreadable]:
+    """Read histories, one at a time; what cannot be read stands in its place."""
     for item in wanted:
-        if isinstance(item, History):
+        if isinstance(item, History | Unreadable):
             yield item
             continue
-        with open(item.path, "rb", buffering=0) as file:
-            if isinstance(item, InFile):
-                yield parse(item.path, file.read())
-            else:
-                file.seek(item.offset)
-                yield parse(f"{item.path}:{item.number}", file.read(item.size_bytes))
+        name = item.path if isinstance(item, InFile) else f"{item.path}:{item.number}"
+        try:
+            with open(item.path, "rb", buffering=0) as file:
+                if isinstance(item, InFile):
+                    text = file.read()
+                else:
+                    file.seek(item.offset)
+                    text = file.read(item.size_bytes).rstrip()
+        except OSError as error:
+            yield _unread(name, error)
+        else:
+            yield parse(name, text)
 
 
-__all__ = ["InFile", "Item", "OnLine", "bytes_in", "items", "load", "size_of"]
+__all__ = ["InFile", "Item", "OnLine", "bytes_in", "items", "load", "read", "size_of"]

@@ -39,7 +39,6 @@ def check_many(
         payloads: Whether reports hold the recorded result of what diverged.
 
     Raises:
-        HistoryFileError: One is no history.
         BrokenProcessPool: A worker process ended, for example because memory ran out.
     """
     remaining = iter(items)

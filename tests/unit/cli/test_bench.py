@@ -112,6 +112,7 @@ def test_what_is_wrong_is_said(store: Path, tmp_path: Path) -> None:
     for arguments, code, text in (
         (["--fail-over", 5], 2, "needs a --baseline"),
         (["--store", store], 2, "need the handler"),
+        ([f"{__name__}:handler", tmp_path / "one.json", tmp_path / "no.json"], 5, "no.json is unreadable: it has no"),
         (["--baseline", tmp_path / "no.json"], 2, "is no baseline"),
         ([f"{__name__}:handler", tmp_path / "absent"], 3, "there is no"),
         ([f"{__name__}:other", tmp_path / "one.json"], 2, "does not replay"),

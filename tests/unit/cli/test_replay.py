@@ -12,7 +12,9 @@ from click.testing import CliRunner
 
 from durable_execution_sdk import DurableContext, durable_execution
 from durable_execution_sdk.cli.app import cli
+from durable_execution_sdk.cli.replay import exit_code
 from durable_execution_sdk.engine import Engine
+from durable_execution_sdk.replay import Report
 
 
 @durable_execution
@@ -71,6 +73,38 @@ def test_json_holds_no_payloads(store: Path) -> None:
     assert "secret" not in result.stdout
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_is_unreadable_is_told_beside_the_others(store: Path, tmp_path: Path, jobs: int) -> None:
+    junit, bad = tmp_path / "out.xml", tmp_path / "bad.jsonl"
+    line = " ".join((tmp_path / "one.json").read_text().splitlines())
+    bad.write_text(f'{line}\n{{"cut\n{line}\n')
+    result = run(f"{__name__}:old", bad, tmp_path / "two.json", "--jobs", jobs, "--json", "--junit", junit)
+    assert result.exit_code == 5, result.output
+    found = json.loads(result.stdout)
+    assert found["summary"] == {"clean": 3, "unreadable": 1}
+    [wrong] = [report for report in found["reports"] if report["verdict"] == "unreadable"]
+    assert wrong["history"] == f"{bad}:2"
+    assert "it is no JSON: " in wrong["note"]
+    suite = ElementTree.fromstring(junit.read_text())
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("4", "0", "1")
+    [error] = suite.iter("error")
+    assert f"{bad}:2" in (error.text or "")
+
+
+@pytest.mark.parametrize(
+    ("kinds", "code"),
+    [
+        ({"clean"}, 0),
+        ({"clean", "not checkable"}, 6),
+        ({"clean", "not checkable", "unreadable"}, 5),
+        ({"clean", "not checkable", "unreadable", "diverged"}, 1),
+        ({"unreadable", "ambiguous"}, 1),
+    ],
+)
+def test_which_exit_code_comes_first(kinds: set[str], code: int) -> None:
+    assert exit_code([Report("one", kind, 0, 0) for kind in sorted(kinds)]) == code
+
+
 def test_what_is_wrong_is_said(store: Path, tmp_path: Path) -> None:
     (tmp_path / "no.json").write_text("[]")
     (tmp_path / "empty").mkdir()
@@ -79,7 +113,7 @@ def test_what_is_wrong_is_said(store: Path, tmp_path: Path) -> None:
         ([f"{__name__}:plain", store], 2, "no durable handler"),
         ([f"{__name__}:old", tmp_path / "absent"], 3, "there is no"),
         ([f"{__name__}:old", tmp_path / "empty"], 3, "no history"),
-        ([f"{__name__}:old", tmp_path / "no.json"], 5, "no history"),
+        ([f"{__name__}:old", tmp_path / "no.json"], 5, "it is no JSON object"),
     ):
         result = run(*arguments)
         assert (result.exit_code, text in result.output) == (code, True), result.output

@@ -70,6 +70,8 @@ def test_a_changed_handler_fails_the_test(project: Path) -> None:
     ("call", "said"),
     [
         ("durable_replay.check(handler, 'histories/', allow=['diverged'])", "1 passed"),
+        ("durable_replay.check(handler, 'broken/')", "lines.jsonl:1: unreadable"),
+        ("durable_replay.check(handler, 'broken/', allow=['unreadable'])", "1 passed"),
         ("durable_replay.check(handler, 'histories/', payloads=True)", "a secret"),
         ("durable_replay.check(handler, 'nowhere')", "relative to pytest's root directory"),
         ("durable_replay.check(handler, 'empty')", "There is no history to check"),
@@ -78,6 +80,8 @@ def test_a_changed_handler_fails_the_test(project: Path) -> None:
 def test_what_it_takes(project: Path, call: str, said: str) -> None:
     (project / "orders.py").write_text(ORDERS.format(first="hold"))
     (project / "empty").mkdir()
+    (project / "broken").mkdir()
+    (project / "broken" / "lines.jsonl").write_text("{\n")
     (project / "test_histories.py").write_text(
         f"from orders import handler\ndef test_it(durable_replay):\n    {call}\n"
     )

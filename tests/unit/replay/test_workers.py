@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from durable_execution_sdk import DurableContext, durable_execution
-from durable_execution_sdk.engine import Engine, HistoryFileError
+from durable_execution_sdk.engine import Engine
 from durable_execution_sdk.replay import History, read_store
 from durable_execution_sdk.replay.portions import InFile, Item, OnLine, bytes_in, items, load, size_of
 from durable_execution_sdk.replay.workers import check_many
@@ -79,10 +79,13 @@ def test_histories_at_hand_are_handed_over(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_file_that_is_no_history_ends_the_check(folder: Path, jobs: int) -> None:
+def test_what_is_no_history_has_its_report_among_the_others(folder: Path, jobs: int) -> None:
     (folder / "b.json").write_text("[]")
-    with pytest.raises(HistoryFileError, match=r"b\.json"):
-        list(check_many(f"{__name__}:handler", items(folder), jobs))
+    with (folder / "below" / "c.jsonl").open("a") as lines:
+        lines.write('\n{"broken')
+    reports = [report for report, _ in check_many(f"{__name__}:handler", items(folder), jobs)]
+    assert [report.verdict for report in reports] == ["clean", "unreadable", *["clean"] * 3, "unreadable"]
+    assert [Path(report.history).name for report in reports if not report.ok] == ["b.json", "c.jsonl:6"]
 
 
 def test_a_worker_that_ends_by_itself_is_told(folder: Path) -> None:
