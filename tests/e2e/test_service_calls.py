@@ -12,6 +12,7 @@ import pytest
 from durable_execution_sdk._drivers.ports import Transport
 from durable_execution_sdk._edges.aws import BotoTransport
 from durable_execution_sdk._edges.light import LightTransport
+from durable_execution_sdk._edges.quick_session import QuickSession, quicken
 from durable_execution_sdk._model.api_errors import CheckpointError, DurableApiErrorCategory, GetExecutionStateError
 from tests.support.loopback import (
     ACCESS_KEY,
@@ -41,6 +42,13 @@ def light_session() -> Any:
     return session
 
 
+def quickened(client: Any) -> Any:
+    """As the client that the SDK makes for itself."""
+    quicken(client)
+    assert isinstance(client._endpoint.http_session, QuickSession), "botocore is laid out differently"
+    return client
+
+
 @pytest.mark.parametrize("trusted", [True, False])
 def test_tls_is_verified_by_the_configured_bundle(
     monkeypatch: pytest.MonkeyPatch, delays: list[float], trusted: bool
@@ -49,7 +57,11 @@ def test_tls_is_verified_by_the_configured_bundle(
         if trusted:
             monkeypatch.setenv("AWS_CA_BUNDLE", CERTIFICATE)
         monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", service.url)
-        transports = [BotoTransport(boto3_client(service)), LightTransport(light_session())]
+        transports = [
+            BotoTransport(boto3_client(service)),
+            BotoTransport(quickened(boto3_client(service))),
+            LightTransport(light_session()),
+        ]
         for transport in transports:
             execution = service.start()
             if trusted:
@@ -60,10 +72,12 @@ def test_tls_is_verified_by_the_configured_bundle(
                 assert execution.updates == []
 
 
-@pytest.fixture(params=["boto3", "light"])
+@pytest.fixture(params=["boto3", "default", "light"])
 def transport(request: pytest.FixtureRequest, service: Loopback, monkeypatch: pytest.MonkeyPatch) -> Transport:
     if request.param == "boto3":
         return BotoTransport(boto3_client(service))
+    if request.param == "default":
+        return BotoTransport(quickened(boto3_client(service)))
     monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", service.url)
     return LightTransport(light_session())
 

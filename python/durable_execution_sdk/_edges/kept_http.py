@@ -50,6 +50,18 @@ class Answer:
             self._head = http.client.parse_headers(io.BytesIO(self._head))
         return self._head
 
+    def fields(self) -> dict[str, str]:
+        """The headers by their names as they came; of a name that came more than once, all values."""
+        if isinstance(self._head, bytes):
+            lines = self._head.decode("latin-1").split("\r\n")[:-2]
+            pairs = [(name, value.lstrip(" \t")) for name, _, value in (line.partition(":") for line in lines)]
+        else:
+            pairs = list(self._head.items())
+        fields = dict(pairs)
+        if len(fields) < len(pairs):
+            fields = {name: ", ".join(value for other, value in pairs if other == name) for name in fields}
+        return fields
+
 
 class KeptConnections:
     """Sends requests to one endpoint; safe to use from several threads, each request on a connection of its own.
@@ -109,6 +121,10 @@ class KeptConnections:
         else:
             self._idle.append(connection)
         return answer
+
+    def close(self) -> None:
+        """Close what is idle; another request opens connections anew."""
+        _close(self._idle)
 
     def _taken(self) -> http.client.HTTPConnection | None:
         """An idle connection that the other side has not closed."""

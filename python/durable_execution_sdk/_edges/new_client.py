@@ -30,12 +30,16 @@ def new_client(user_agent_extra: str) -> Any:
         make = boto3.client
     from botocore.config import Config
 
+    from durable_execution_sdk._edges.quick_session import quicken
+
     config = Config(
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
         read_timeout=READ_TIMEOUT_SECONDS,
         user_agent_extra=user_agent_extra,
     )
-    return make("lambda", config=config)
+    client = make("lambda", config=config)
+    quicken(client)
+    return client
 
 
 def _session() -> Any:

@@ -15,66 +15,7 @@ import pytest
 
 from durable_execution_sdk._edges.kept_http import CAPACITY, KeptConnections, authority
 from tests.support.loopback import CERTIFICATE, Loopback, loopback
-
-
-class Server:
-    """Answers each request with the next of `answers`, byte for byte; None drops the connection."""
-
-    def __init__(self) -> None:
-        self.answers: list[bytes | None] = []
-        self.requests: list[bytes] = []
-        self.connections: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._threads = [threading.Thread(target=self._accept)]
-        self._threads[0].start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            self.connections.append(connection)
-            self._threads.append(threading.Thread(target=self._serve, args=(connection,)))
-            self._threads[-1].start()
-
-    def _serve(self, connection: socket.socket) -> None:
-        with connection:
-            while True:
-                try:
-                    request = connection.recv(65536)
-                    while request and not request.endswith(b"body"):
-                        request += connection.recv(65536)
-                except OSError:
-                    return
-                if not request:
-                    return
-                self.requests.append(request)
-                answer = self.answers.pop(0) if self.answers else OK
-                if answer is None:
-                    return
-                connection.sendall(answer)
-                if answer in (LAST, CUT):
-                    return
-
-    def drop_idle(self) -> None:
-        """What a server does with connections that were silent for long."""
-        for connection in self.connections:
-            connection.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for connection in self.connections:
-            connection.close()
-        for thread in self._threads:
-            thread.join(10)
-
-
-LAST = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
-CUT = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Kind: plain\r\n\r\n{}"
+from tests.support.raw_server import CUT, LAST, OK, Server
 
 
 @pytest.fixture
