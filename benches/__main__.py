@@ -18,7 +18,8 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benches.cases import CASES, Case
+from benches.case import Case
+from benches.cases import CASES, COLOURS
 from benches.results import Row, Run
 from benches.sides import ROOT, BenchError, Side
 from benches.table import figure, page
@@ -36,8 +37,10 @@ def compare(case: Case, other: Side | None, ours: Side, rounds: int) -> Row:
         if other is not None:
             theirs.append(other.ask(question, arguments))
         mine.append(ours.ask(case.question, case.arguments))
-        if case.floor is not None:
-            floors.append(ours.ask("floor", {**case.arguments, "way": case.floor}))
+        if not case.no_floor and not case.floor_is_other:
+            floors.append(ours.ask(case.question, case.arguments, floor=True))
+    if case.floor_is_other:
+        floors = theirs
     return Row(
         case.label,
         case.unit,
@@ -91,6 +94,8 @@ def main() -> int:
     failed = False
     with ExitStack() as stack:
         ours = stack.enter_context(Side("ours", [sys.executable, "-m", "benches.worker", OUR_MODULE]))
+        for colour in COLOURS:  # what an invocation of that colour loads is no row's
+            ours.ask("fixed", {"ending": "suspending", "colour": colour})
         sides: dict[str, Side] = {"ours": ours}
         if not options.ours_only:
             command = [python, "-m", "benches.worker", OFFICIAL_MODULE]

@@ -2,76 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
-
-from benches.questions.floor import Way
-
-Who = Literal["official", "javascript", "ours", "nobody"]
-Rule = Literal["times", "most", "limit", "share"]
-
-
-@dataclass(frozen=True)
-class Case:
-    """One row of the table."""
-
-    label: str
-    question: str
-    unit: str
-    arguments: dict[str, Any] = field(default_factory=dict)
-    budget: float | None = None
-    """What `rule` speaks of; None where the row only informs."""
-    rule: Rule = "times"
-    """`times`: the other figure is at least so many times ours. `most`: ours is at most so many times the other figure.
-    `share`: ours is at least so many times the other figure. `limit`: ours itself is at most so much."""
-    rounds: int = 5
-    against: Who = "official"
-    """Whose figure is the other one."""
-    other: tuple[str, dict[str, Any]] | None = None
-    """The question that the other side is asked, where it is not the same one."""
-    floor: Way | None = None
-    """How `questions.floor` goes through its loop to say what that costs alone; needs `steps` among the arguments."""
-    heavy: bool = False
-    """Left out by `--quick`."""
-
-
-def steps(count: int, **more: Any) -> dict[str, Any]:
-    """The arguments of a row about so many operations."""
-    return {"steps": count, **more}
-
+from benches.case import Case, steps
 
 COLOURS = ("def", "async def")
 
 REPLAY = (
-    Case("replay, 1,000 finished steps", "replay", "us/op", steps(1_000), 50, floor="called"),
-    Case("replay, 10,000 finished steps", "replay", "us/op", steps(10_000), 50, floor="called"),
-    Case("replay, 100,000 finished steps", "replay", "us/op", steps(100_000), 50, rounds=3, floor="called", heavy=True),
-    Case("replay, 10,000 steps, fixed cost taken off", "replay", "us/op", steps(10_000, net=True)),
-    Case(
-        "replay, 10,000 finished steps, async def",
-        "shapes",
-        "us/op",
-        steps(10_000, shape="steps", colour="async def"),
-        floor="awaited",
+    Case("replay, 1,000 finished steps", "replay", "us/op", steps(1_000), 50),
+    Case("replay, 10,000 finished steps", "replay", "us/op", steps(10_000), 50),
+    Case("replay, 100,000 finished steps", "replay", "us/op", steps(100_000), 50, rounds=3, heavy=True),
+    Case("replay, 10,000 steps, fixed cost taken off", "replay", "us/op", steps(10_000, net=True), rounds=3),
+    *(
+        Case(
+            f"replay, {count:,} finished steps, async def",
+            "replay",
+            "us/op",
+            steps(count, colour="async def"),
+            rounds=1 if count == 100_000 else 3,
+            heavy=count == 100_000,
+        )
+        for count in (1_000, 10_000, 100_000)
     ),
     *(
         Case(
-            f"replay, 10,000 steps in nested children, {colour}",
+            f"replay, 10,000 {words}, {colour}",
             "shapes",
             "us/op",
-            steps(10_000, shape="children", colour=colour),
-            floor="awaited" if "async" in colour else "called",
+            steps(10_000, shape=shape, colour=colour),
+            rounds=3,
         )
-        for colour in COLOURS
-    ),
-    *(
-        Case(
-            f"replay, 10,000 mixed operations, {colour}",
-            "shapes",
-            "us/op",
-            steps(10_000, shape="mixed", colour=colour),
-            floor="awaited" if "async" in colour else "called",
-        )
+        for words, shape in (("steps in nested children", "children"), ("mixed operations", "mixed"))
         for colour in COLOURS
     ),
     *(
@@ -82,47 +41,52 @@ REPLAY = (
             steps(1_000, kind=kind, colour=colour),
             budget if colour == "def" else None,
             rounds=3,
-            floor="awaited" if "async" in colour else "called",
         )
         for colour in COLOURS
         for size, words, kind, budget in (
             ("1 KB", "plain JSON", "rows_1k", None),
             ("10 KB", "plain JSON", "rows", 30),
+            ("200 bytes", "Decimal, UUID, datetime", "small_rich", None),
+            ("1 KB", "Decimal, UUID, datetime", "rich_1k", None),
             ("10 KB", "Decimal, UUID, datetime", "rich", 20),
         )
     ),
-    Case("replay, 10,000 steps in pages over boto3", "wire", "us/op", steps(10_000, what="pages"), 20, floor="called"),
+    Case("replay, 10,000 steps in pages over boto3", "wire", "us/op", steps(10_000, what="pages"), 20),
     Case(
-        "replay, 10,000 steps in pages, light transport",
+        "replay, 10,000 steps in pages over boto3, async def",
         "wire",
         "us/op",
-        steps(10_000, what="pages", transport="light"),
-        floor="called",
+        steps(10_000, what="pages", colour="async def"),
+        rounds=3,
     ),
+    *(
+        Case(
+            f"replay, 10,000 steps in pages, light transport{end}",
+            "wire",
+            "us/op",
+            steps(10_000, what="pages", transport="light", colour=colour),
+            rounds=3,
+        )
+        for end, colour in zip(("", ", async def"), COLOURS, strict=True)
+    ),
+)
+
+GROWTH = tuple(
     Case(
-        "growth of replay cost, 1,000 -> 100,000",
+        f"growth of replay cost, 1,000 -> {count:,}{end}",
         "replay",
         "us/op",
-        steps(100_000),
-        1.2,
+        steps(count, colour=colour),
+        1.2 if colour == "def" else None,
         "most",
-        3,
+        3 if colour == "def" else 1,
         "ours",
-        ("replay", steps(1_000)),
+        ("replay", steps(1_000, colour=colour)),
         heavy=True,
-    ),
-    Case(
-        "growth of replay cost, 1,000 -> 1,000,000",
-        "replay",
-        "us/op",
-        steps(1_000_000),
-        1.2,
-        "most",
-        3,
-        "ours",
-        ("replay", steps(1_000)),
-        heavy=True,
-    ),
+    )
+    # A million of `async def` right after a million of `def`: they share one history, which takes long to make.
+    for count in (100_000, 1_000_000)
+    for end, colour in zip(("", ", async def"), COLOURS, strict=True)
 )
 
 ASYNC = (
@@ -136,7 +100,6 @@ ASYNC = (
         5,
         "ours",
         ("shapes", steps(10_000, shape="steps")),
-        floor="awaited",
     ),
     Case(
         "async replay, gather over 10,000, against our def",
@@ -148,7 +111,6 @@ ASYNC = (
         5,
         "ours",
         ("shapes", steps(10_000, shape="steps")),
-        floor="gathered",
     ),
     Case(
         "async map of 10,000 items, each a step that awaits",
@@ -167,6 +129,7 @@ ASYNC = (
         "limit",
         1,
         "nobody",
+        no_floor="a count, and the budget is the least there can be",
     ),
     Case(
         "async map of 10,000 items: peak memory",
@@ -188,7 +151,6 @@ JAVASCRIPT = (
             rounds=5,
             against="javascript",
             other=("replay", steps(count)),
-            floor="awaited" if "async" in colour else "called",
         )
         for colour in COLOURS
         for count in (1_000, 10_000)
@@ -201,7 +163,6 @@ JAVASCRIPT = (
         rounds=5,
         against="javascript",
         other=("replay", steps(10_000, what="gather")),
-        floor="gathered",
     ),
 )
 
@@ -217,39 +178,83 @@ SERDES = tuple(
 )
 
 FIRST_RUNS = (
-    Case("invocation that does nothing", "fixed", "ms", {"ending": "empty"}, 1, "limit"),
-    Case("invocation that suspends", "fixed", "ms", {"ending": "suspending"}, 1, "limit"),
-    Case("requests per fresh step", "requests", "", {}, 1, "limit", rounds=1),
-    Case("fresh step, in-memory client, beyond 0 ms", "fresh", "ms", {"latency_ms": 0}),
-    Case("fresh step, in-memory client, beyond 20 ms", "fresh", "ms", {"latency_ms": 20}, rounds=3),
-    Case(
-        "fresh step, boto3, beyond 20 ms",
-        "wire",
-        "ms",
-        steps(50, what="fresh", latency_ms=20),
-        2,
-        floor="boto3 alone",
+    *(
+        Case(
+            f"invocation that {words}{end}",
+            "fixed",
+            "ms",
+            {"ending": ending, "colour": colour},
+            1,
+            "limit",
+            3,
+        )
+        for end, colour in zip(("", ", async def"), COLOURS, strict=True)
+        for words, ending in (("does nothing", "empty"), ("suspends", "suspending"))
     ),
     Case(
-        "fresh step, light transport, beyond 20 ms",
-        "wire",
-        "ms",
-        steps(50, what="fresh", latency_ms=20, transport="light"),
-        4,
-        floor="socket alone",
+        "requests per fresh step",
+        "requests",
+        "",
+        {},
+        1,
+        "limit",
+        rounds=1,
+        no_floor="a count, and the budget is the least there can be",
+    ),
+    *(
+        Case(
+            f"fresh step, in-memory client, beyond {latency_ms} ms{end}",
+            "fresh",
+            "ms",
+            {"latency_ms": latency_ms, "colour": colour},
+            rounds=3,
+        )
+        for end, colour in zip(("", ", async def"), COLOURS, strict=True)
+        for latency_ms in (0, 20)
+    ),
+    *(
+        Case(
+            f"fresh step, {words}, beyond 20 ms{end}",
+            "wire",
+            "ms",
+            steps(50, what="fresh", latency_ms=20, transport=transport, colour=colour),
+            budget if colour == "def" else None,
+            rounds=5 if colour == "def" else 3,
+        )
+        for end, colour in zip(("", ", async def"), COLOURS, strict=True)
+        for words, transport, budget in (("boto3", "boto3", 2), ("light transport", "light", 4))
     ),
     Case("import, beyond bare Python", "imports", "ms", {}, 3),
     Case("cold process to its first finished invocation, boto3", "wire", "ms", {"what": "cold"}, 1.5),
     Case(
         "cold process to its first finished invocation, light", "wire", "ms", {"what": "cold", "transport": "light"}, 2
     ),
-    Case("memory per replayed operation", "memory", "bytes", steps(50_000), 4, rounds=3),
+    Case("memory per replayed operation", "memory", "bytes", steps(50_000), 4),
 )
 
 MAPS = (
-    Case("map of 1,000 one-step items, latency 0 ms", "maps", "us/item", {"items": 1_000}, 5),
-    Case("map of 1,000 one-step items, latency 20 ms", "maps", "us/item", {"items": 1_000, "latency_ms": 20}, rounds=3),
-    Case("map of 1,000 items: threads at the peak", "maps", "", {"items": 1_000, "what": "threads"}, 64, "limit", 1),
+    *(
+        Case(
+            f"map of 1,000 one-step items, latency {latency_ms} ms{end}",
+            "maps",
+            "us/item",
+            {"items": 1_000, "latency_ms": latency_ms, "colour": colour},
+            5 if latency_ms == 0 and colour == "def" else None,
+            rounds=5 if latency_ms == 0 and colour == "def" else 3,
+        )
+        for end, colour in zip(("", ", async def"), COLOURS, strict=True)
+        for latency_ms in (0, 20)
+    ),
+    Case(
+        "map of 1,000 items: threads at the peak",
+        "maps",
+        "",
+        {"items": 1_000, "what": "threads"},
+        64,
+        "limit",
+        1,
+        no_floor="a count: one thread would do, one item after the other",
+    ),
     *(
         Case(
             f"map with 10,000 finished branches, {colour}",
@@ -283,6 +288,7 @@ CHECKS = (
         3,
         "ours",
         ("checks", {"what": "bare", "histories": 10_000}),
+        floor_is_other=True,
         heavy=True,
     ),
     Case(
@@ -295,8 +301,9 @@ CHECKS = (
         1,
         "ours",
         ("checks", {"what": "bare gain", "histories": 10_000}),
+        floor_is_other=True,
         heavy=True,
     ),
 )
 
-CASES = (*REPLAY, *ASYNC, *JAVASCRIPT, *SERDES, *FIRST_RUNS, *MAPS, *CHECKS)
+CASES = (*REPLAY, *GROWTH, *ASYNC, *JAVASCRIPT, *SERDES, *FIRST_RUNS, *MAPS, *CHECKS)

@@ -1,21 +1,30 @@
 """Invocation events and the client behind them: what both SDKs are given, built from plain data only.
 
-Nothing here imports an SDK, so a worker can measure what importing one costs.
+Nothing here imports an SDK before it is asked to, so a worker can measure what importing one costs.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 ARN = "arn:aws:lambda:eu-central-1:123456789012:function:bench:$LATEST/durable-execution/bench/0b5f4ad1"
 EXECUTION_ID = ARN.rpartition("/")[2]
 START_MS = 1_760_000_000_000
+NAME = "charge"
+"""Of every step."""
 
 Json = dict[str, Any]
+Colour = Literal["def", "async def"]
+
+
+def takes_coroutines(sdk: str, colour: Colour) -> bool:
+    """Whether that SDK's handler is to be `async def`: the official one knows `def` only, and answers with that."""
+    return colour == "async def" and sdk == "durable_execution_sdk"
 
 
 def operation_id(prefix: str | None, position: int) -> str:
@@ -93,6 +102,20 @@ def event_text(operations: list[Json]) -> str:
 def small_result(position: int) -> Json:
     """A small result as the default serdes stores it, in plain data."""
     return {"order": f"A-{position}", "amount": position / 4, "paid": True, "lines": position % 7}
+
+
+def stored(sdk: str, value: object) -> str:
+    """The text that the SDK's default serdes stores for a value."""
+    text = importlib.import_module(f"{sdk}.serdes").serialize(None, value, "operation", "arn")
+    assert isinstance(text, str)
+    return text
+
+
+STEP_UPDATES = [
+    {"Id": "0" * 64, "Type": "STEP", "SubType": "Step", "Action": "START"},
+    {"Id": "0" * 64, "Type": "STEP", "SubType": "Step", "Action": "SUCCEED", "Payload": '{"order": 7}'},
+]
+"""What a fresh step sends."""
 
 
 class Client:

@@ -30,11 +30,11 @@ class Side:
             text=True,
         )
 
-    def ask(self, question: str, arguments: dict[str, Any]) -> float:
-        """The worker's answer; BenchError with its traceback if it has none."""
+    def ask(self, question: str, arguments: dict[str, Any], *, floor: bool = False) -> float:
+        """The worker's answer, or the floor of it; BenchError with its traceback if it has none."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"question": question, "arguments": arguments}) + "\n")
+        self._process.stdin.write(json.dumps({"question": question, "arguments": arguments, "floor": floor}) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         answer = json.loads(line) if line else {"error": f"the worker ended with {self._process.wait()}"}

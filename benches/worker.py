@@ -3,7 +3,8 @@
     python -m benches.worker MODULE
 
 MODULE is the SDK's import name. `{"question": "replay", "arguments": {...}}` calls `measure(MODULE, **arguments)` of
-`benches.questions.replay` and answers `{"value": number}`, or `{"error": text}`.
+`benches.questions.replay` and answers `{"value": number}`, or `{"error": text}`. With `"floor": true` it calls that
+module's `floor(**arguments)` instead.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import logging
 import sys
 import traceback
+from functools import partial
 
 
 def main(module: str) -> None:
@@ -26,7 +28,8 @@ def main(module: str) -> None:
         try:
             question = importlib.import_module(f"benches.questions.{request['question']}")
             gc.collect()
-            answer = {"value": question.measure(module, **request["arguments"])}
+            measure = question.floor if request["floor"] else partial(question.measure, module)
+            answer = {"value": measure(**request["arguments"])}
         except Exception:
             answer = {"error": traceback.format_exc()}
         print(json.dumps(answer), file=answers, flush=True)

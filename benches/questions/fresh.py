@@ -5,30 +5,67 @@ from __future__ import annotations
 import importlib
 import json
 import time
+from collections.abc import Callable
+from typing import Any
 
-from benches.events import Client, LambdaContext, event_text
+from benches import stand_in
+from benches.events import STEP_UPDATES, Client, Colour, LambdaContext, event_text, takes_coroutines
+
+STEPS = 50
 
 
-def measure(sdk: str, latency_ms: int, steps: int = 50) -> float:
+class Handlers:
+    """The handler in both colours, and how long its steps took."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self.spent_s = 0.0
+
+    def plain(self, _: object, context: Any) -> None:
+        """As `def`."""
+        started = time.perf_counter()
+        for number in range(self.steps):
+            context.step(lambda _, number=number: {"order": number})
+        self.spent_s = time.perf_counter() - started
+
+    async def coroutine(self, _: object, context: Any) -> None:
+        """As `async def`."""
+        started = time.perf_counter()
+        for number in range(self.steps):
+            await context.step(lambda _, number=number: {"order": number})
+        self.spent_s = time.perf_counter() - started
+
+
+def measure(sdk: str, latency_ms: int, colour: Colour = "def") -> float:
     """Milliseconds per step beyond the time that the service takes for one request."""
-    added, _ = run(sdk, latency_ms, steps)
+    added, _ = run(sdk, latency_ms, STEPS, colour)
     return added
 
 
-def run(sdk: str, latency_ms: int, steps: int) -> tuple[float, float]:
+def run(sdk: str, latency_ms: int, steps: int, colour: Colour = "def") -> tuple[float, float]:
     """Milliseconds added per step, and requests per step."""
     module = importlib.import_module(sdk)
-    client = Client(latency_ms / 1000)
-    spent = 0.0
-
-    def handler(_: object, context: object) -> None:
-        nonlocal spent
-        started = time.perf_counter()
-        for number in range(steps):
-            context.step(lambda _, number=number: {"order": number})  # type: ignore[attr-defined]  # either SDK's
-        spent = time.perf_counter() - started
-
-    durable = module.durable_execution(handler, boto3_client=client)
-    output = durable(json.loads(event_text([])), LambdaContext())
+    client, handlers = Client(latency_ms / 1000), Handlers(steps)
+    handler = handlers.coroutine if takes_coroutines(sdk, colour) else handlers.plain
+    output = module.durable_execution(handler, boto3_client=client)(json.loads(event_text([])), LambdaContext())
     assert output["Status"] == "SUCCEEDED", output
-    return (spent - client.busy_s) / steps * 1e3, client.requests / steps
+    return (handlers.spent_s - client.busy_s) / steps * 1e3, client.requests / steps
+
+
+def floor(latency_ms: int, colour: Colour = "def") -> float:
+    """Milliseconds per step of the body and the client's call with its updates, beyond the time in the client."""
+    client, handlers = Client(latency_ms / 1000), Handlers(STEPS)
+
+    def step(body: Callable[[object], object]) -> object:
+        result = body(None)
+        stand_in.acknowledge(client, STEP_UPDATES)
+        return result
+
+    async def awaited(body: Callable[[object], object]) -> object:
+        return step(body)
+
+    given = stand_in.Context(None)
+    given.step = awaited if colour == "async def" else step
+    stand_in.seconds(handlers.coroutine if colour == "async def" else handlers.plain, given, times=1)
+    assert client.requests == STEPS
+    return (handlers.spent_s - client.busy_s) / STEPS * 1e3

@@ -9,8 +9,11 @@ import json
 import subprocess
 import sys
 
-from benches.events import Client, LambdaContext
+from benches.events import NAME, Client, LambdaContext
 from benches.questions import replay
+
+REFERENCES = "references alone"
+"""In the place of an SDK."""
 
 
 def measure(sdk: str, steps: int) -> float:
@@ -38,7 +41,7 @@ def growth(sdk: str, steps: int) -> float:
     def handler(_: object, context: object) -> None:
         nonlocal at_the_end
         for _ in range(finished):
-            context.step(None, replay.NAME)  # type: ignore[attr-defined]  # either SDK's context
+            context.step(None, NAME)  # type: ignore[attr-defined]  # either SDK's context
         at_the_end = resident_bytes()
 
     durable = module.durable_execution(handler, boto3_client=Client())
@@ -55,5 +58,21 @@ def growth(sdk: str, steps: int) -> float:
     return (at_the_end - before) / steps
 
 
+def floor(steps: int) -> float:
+    """Bytes of one reference to each operation's record in the event, without which no result can be found again."""
+    return measure(REFERENCES, steps)
+
+
+def references(steps: int) -> float:
+    """Bytes per operation of a list of them."""
+    invocation = json.loads(replay.event("durable_execution_sdk", steps))
+    replay.event.cache_clear()
+    before = resident_bytes()
+    kept = list(invocation["InitialExecutionState"]["Operations"])
+    after = resident_bytes()
+    return (after - before) / len(kept)
+
+
 if __name__ == "__main__":
-    print(growth(sys.argv[1], int(sys.argv[2])))
+    _, _sdk, _steps = sys.argv
+    print(references(int(_steps)) if _sdk == REFERENCES else growth(_sdk, int(_steps)))

@@ -8,10 +8,9 @@ import time
 from functools import cache
 from typing import Any
 
-from benches.events import Client, LambdaContext, event_text, finished_step
-from benches.questions.replay import NAME, stored
+from benches import stand_in
+from benches.events import NAME, Client, Colour, LambdaContext, event_text, finished_step, stored, takes_coroutines
 from benches.questions.serdes import Kind, value
-from benches.questions.shapes import Colour
 
 
 @cache
@@ -20,29 +19,49 @@ def event(sdk: str, steps: int, kind: Kind) -> str:
     return event_text([finished_step(n, stored(sdk, value(kind, n)), NAME) for n in range(1, steps + 1)])
 
 
-def measure(sdk: str, steps: int, kind: Kind, colour: Colour = "def") -> float:
-    """Microseconds per finished step; the colour is that of our handler."""
-    module = importlib.import_module(sdk)
+def never(_: object) -> object:
+    """The body of what has finished."""
+    raise AssertionError("a finished step ran again")
 
-    def never(_: object) -> object:
-        raise AssertionError("a finished step ran again")
 
-    def handler(_: object, context: object) -> int:
-        step = context.step  # type: ignore[attr-defined]  # either SDK's context
+def plain(steps: int) -> Any:
+    """The handler as `def`."""
+
+    def handler(_: object, context: Any) -> int:
+        step = context.step
         return sum(len(step(never, NAME)) for _ in range(steps))
 
-    async def coroutine(_: object, context: Any) -> int:
+    return handler
+
+
+def coroutine(steps: int) -> Any:
+    """The handler as `async def`."""
+
+    async def handler(_: object, context: Any) -> int:
         total = 0
         for _ in range(steps):
             total += len(await context.step(never, NAME))
         return total
 
-    asynchronous = colour == "async def" and sdk == "durable_execution_sdk"
-    chosen: Any = coroutine if asynchronous else handler
-    durable = module.durable_execution(chosen, boto3_client=Client())
+    return handler
+
+
+def measure(sdk: str, steps: int, kind: Kind, colour: Colour = "def") -> float:
+    """Microseconds per finished step; the colour is that of our handler."""
+    module = importlib.import_module(sdk)
+    handler = (coroutine if takes_coroutines(sdk, colour) else plain)(steps)
+    durable = module.durable_execution(handler, boto3_client=Client())
     invocation, lambda_context = json.loads(event(sdk, steps, kind)), LambdaContext()
     started = time.perf_counter()
     output = durable(invocation, lambda_context)
     elapsed = time.perf_counter() - started
     assert json.loads(output["Result"]) == steps * len(value(kind)), output
     return elapsed / steps * 1e6
+
+
+def floor(steps: int, kind: Kind, colour: Colour = "def") -> float:
+    """Microseconds per turn of the same loop, over a method that returns what was made before."""
+    del kind  # nothing is read
+    asynchronous = colour == "async def"
+    handler = (coroutine if asynchronous else plain)(steps)
+    return stand_in.seconds(handler, stand_in.context(asynchronous=asynchronous)) / steps * 1e6

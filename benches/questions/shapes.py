@@ -8,15 +8,28 @@ from __future__ import annotations
 import importlib
 import json
 import time
+from datetime import timedelta
 from functools import cache
 from typing import Any, Literal
 
-from benches.events import START_MS, Client, Json, LambdaContext, event_text, finished_step, open_context, operation_id
+from benches import stand_in
+from benches.events import (
+    NAME,
+    START_MS,
+    Client,
+    Colour,
+    Json,
+    LambdaContext,
+    event_text,
+    finished_step,
+    open_context,
+    operation_id,
+    stored,
+    takes_coroutines,
+)
 from benches.events import small_result as small
-from benches.questions.replay import NAME, stored
 
 Shape = Literal["steps", "children", "mixed"]
-Colour = Literal["def", "async def"]
 
 CHILD_STEPS = 10
 """Steps of one child context; ten of these make one outer context."""
@@ -150,8 +163,7 @@ def measure(sdk: str, shape: Shape, steps: int, colour: Colour = "def") -> float
     """Microseconds per step, or per operation of the mixture."""
     module = importlib.import_module(sdk)
     pause = importlib.import_module(f"{sdk}.config").Duration.from_seconds(1)
-    asynchronous = colour == "async def" and sdk == "durable_execution_sdk"
-    handler = (coroutine if asynchronous else plain)(shape, steps, pause)
+    handler = (coroutine if takes_coroutines(sdk, colour) else plain)(shape, steps, pause)
     durable = module.durable_execution(handler, boto3_client=Client())
     invocation, lambda_context = json.loads(event(sdk, shape, steps)), LambdaContext()
     started = time.perf_counter()
@@ -159,3 +171,11 @@ def measure(sdk: str, shape: Shape, steps: int, colour: Colour = "def") -> float
     elapsed = time.perf_counter() - started
     assert output == {"Status": "SUCCEEDED", "Result": str(steps)}, output
     return elapsed / steps * 1e6
+
+
+def floor(shape: Shape, steps: int, colour: Colour = "def") -> float:
+    """Microseconds per turn of the same loops, over methods that return what was made before."""
+    asynchronous = colour == "async def"
+    handler = (coroutine if asynchronous else plain)(shape, steps, timedelta(seconds=1))
+    given = stand_in.context(asynchronous=asynchronous, enters=shape == "children")
+    return stand_in.seconds(handler, given) / steps * 1e6

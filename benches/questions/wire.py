@@ -18,38 +18,71 @@ from collections.abc import Callable
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from benches.events import ARN, LambdaContext, event_text, execution_record, finished_step, small_result
-from benches.questions.replay import NAME, stored
+from benches.events import (
+    ARN,
+    NAME,
+    STEP_UPDATES,
+    Colour,
+    Json,
+    LambdaContext,
+    event_text,
+    execution_record,
+    finished_step,
+    small_result,
+    stored,
+    takes_coroutines,
+)
 from benches.service import service
 
-What = Literal["pages", "fresh", "cold", "boto3 alone", "socket alone"]
+What = Literal["pages", "fresh", "cold", "boto3 alone", "botocore alone", "socket alone"]
 BESIDE_TIMES = ("fresh", "boto3 alone", "socket alone")
 """What is a median of single requests, less the time for which the service held them."""
 
 
-def measure(sdk: str, what: What, steps: int = 1, latency_ms: int = 0, transport: str = "boto3") -> float:
+def measure(
+    sdk: str, what: What, steps: int = 1, latency_ms: int = 0, transport: str = "boto3", colour: Colour = "def"
+) -> float:
     """Microseconds per operation (pages), milliseconds to the end of a process (cold), else milliseconds a request.
 
     Of a request, the time for which the service held it is taken off: the latency, and what its timer adds to that.
     """
-    records = [finished_step(n, stored(sdk, small_result(n)), NAME) for n in range(1, steps + 1)] * (what == "pages")
+    paged = range(1, steps + 1) if what == "pages" else ()
+    records = [finished_step(n, stored(sdk, small_result(n)), NAME) for n in paged]
+    spent, elapsed, held_ms = process(records, latency_ms, transport, [sdk, what, str(steps), colour])
+    if what == "cold":
+        return elapsed * 1e3
+    return spent * 1e3 - held_ms if what in BESIDE_TIMES else spent / steps * 1e6
+
+
+def floor(what: What, steps: int = 1, latency_ms: int = 0, transport: str = "boto3", colour: Colour = "def") -> float:
+    """In the unit of its row: of pages, the loop over a method in C; else what has to be done without an SDK."""
+    if what == "pages":
+        from benches.questions import shapes  # not at the top: this module is part of every cold process
+
+        return shapes.floor("steps", steps, colour)
+    way: What = "boto3 alone" if transport == "boto3" else "socket alone"
+    if what == "fresh":
+        return measure("", way, steps, latency_ms)
+    # A process need not import all of boto3 to have a client of botocore's.
+    cold = "botocore alone" if transport == "boto3" else way
+    _, elapsed, _ = process([], latency_ms, transport, ["", cold, "0", colour])
+    return elapsed * 1e3
+
+
+def process(records: list[Json], latency_ms: int, transport: str, arguments: list[str]) -> tuple[float, float, float]:
+    """What this module prints as a program, how long that took, and for how long the service held a request (ms)."""
     with service(records, latency_ms) as running:
         environment = os.environ | running.environment | {"DURABLE_EXECUTION_TRANSPORT": transport}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a deployed package comes with its bytecode
-        command = [sys.executable, "-m", "benches.questions.wire", sdk, what, str(steps)]
+        command = [sys.executable, "-m", "benches.questions.wire", *arguments]
         started = time.perf_counter()
         done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
         elapsed = time.perf_counter() - started
-    if what == "cold":
-        return elapsed * 1e3
-    spent = float(done.stdout)
-    return spent * 1e3 - running.held_ms if what in BESIDE_TIMES else spent / steps * 1e6
+    return float(done.stdout), elapsed, running.held_ms
 
 
-def run(sdk: str, what: What, steps: int) -> float:
-    """Seconds of a step (fresh) or of the invocation."""
-    module = importlib.import_module(sdk)
-    spent: list[float] = []
+def plain(what: What, steps: int, spent: list[float]) -> Any:
+    """The handler as `def`."""
 
     def handler(_: object, context: Any) -> int:
         if what == "pages":
@@ -61,6 +94,33 @@ def run(sdk: str, what: What, steps: int) -> float:
             spent.append(time.perf_counter() - started)
         return steps
 
+    return handler
+
+
+def coroutine(what: What, steps: int, spent: list[float]) -> Any:
+    """The handler as `async def`."""
+
+    async def handler(_: object, context: Any) -> int:
+        count = 0
+        if what == "pages":
+            for _ in range(steps):
+                count += (await context.step(lambda _: None, NAME))["lines"] >= 0
+            return count
+        await context.step(lambda _: 0)  # makes the client and its connection
+        for number in range(steps if what == "fresh" else 0):
+            started = time.perf_counter()
+            await context.step(lambda _, number=number: {"order": number})
+            spent.append(time.perf_counter() - started)
+        return steps
+
+    return handler
+
+
+def run(sdk: str, what: What, steps: int, colour: Colour) -> float:
+    """Seconds of a step (fresh) or of the invocation."""
+    module = importlib.import_module(sdk)
+    spent: list[float] = []
+    handler = (coroutine if takes_coroutines(sdk, colour) else plain)(what, steps, spent)
     state = {"Operations": [execution_record()], "NextMarker": "m0"}
     paged = {"DurableExecutionArn": ARN, "CheckpointToken": "token-0", "InitialExecutionState": state}
     event = paged if what == "pages" else json.loads(event_text([]))
@@ -76,21 +136,15 @@ def run(sdk: str, what: What, steps: int) -> float:
 
 def alone(what: What, steps: int) -> float:
     """Seconds of a request without an SDK."""
-    send = boto3_call() if what == "boto3 alone" else socket_exchange()
+    ways = {"boto3 alone": boto3_call, "botocore alone": botocore_call, "socket alone": socket_exchange}
+    send = ways[what]()
     send()  # makes the connection
     spent = []
     for _ in range(steps):
         started = time.perf_counter()
         send()
         spent.append(time.perf_counter() - started)
-    return statistics.median(spent)
-
-
-UPDATES = [
-    {"Id": "0" * 64, "Type": "STEP", "SubType": "Step", "Action": "START"},
-    {"Id": "0" * 64, "Type": "STEP", "SubType": "Step", "Action": "SUCCEED", "Payload": '{"order": 7}'},
-]
-"""What a fresh step sends."""
+    return statistics.median(spent or [0.0])
 
 
 def boto3_call() -> Callable[[], object]:
@@ -99,7 +153,17 @@ def boto3_call() -> Callable[[], object]:
 
     client: Any = boto3.client("lambda")
     return lambda: client.checkpoint_durable_execution(
-        DurableExecutionArn=ARN, CheckpointToken="token-1", Updates=UPDATES
+        DurableExecutionArn=ARN, CheckpointToken="token-1", Updates=STEP_UPDATES
+    )
+
+
+def botocore_call() -> Callable[[], object]:
+    """The same by the quickest way to such a client that is known, which is ours."""
+    from durable_execution_sdk._edges.new_client import new_client
+
+    client = new_client("bench")
+    return lambda: client.checkpoint_durable_execution(
+        DurableExecutionArn=ARN, CheckpointToken="token-1", Updates=STEP_UPDATES
     )
 
 
@@ -108,7 +172,7 @@ def socket_exchange() -> Callable[[], object]:
     url = urlsplit(os.environ["AWS_ENDPOINT_URL_LAMBDA"])
     connection = socket.create_connection((url.hostname or "", url.port or 0))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    body = json.dumps({"CheckpointToken": "token-1", "Updates": UPDATES}).encode()
+    body = json.dumps({"CheckpointToken": "token-1", "Updates": STEP_UPDATES}).encode()
     head = f"POST /2025-12-01/durable-executions/x/checkpoint HTTP/1.1\r\nX: {'-' * 700}\r\nContent-Length: {len(body)}"
 
     def exchange() -> None:
@@ -121,5 +185,8 @@ def socket_exchange() -> Callable[[], object]:
 
 
 if __name__ == "__main__":
-    _, _sdk, _what, _steps = sys.argv
-    print(alone(_what, int(_steps)) if _what.endswith("alone") else run(_sdk, _what, int(_steps)))  # type: ignore[arg-type]  # one of `What`
+    _, _sdk, _what, _steps, _colour = sys.argv
+    if _what.endswith("alone"):
+        print(alone(_what, int(_steps)))  # type: ignore[arg-type]  # one of `What`
+    else:
+        print(run(_sdk, _what, int(_steps), _colour))  # type: ignore[arg-type]  # one of each
