@@ -96,14 +96,14 @@ def main() -> int:
         ours = stack.enter_context(Side("ours", [sys.executable, "-m", "benches.worker", OUR_MODULE]))
         for colour in COLOURS:  # what an invocation of that colour loads is no row's
             ours.ask("fixed", {"ending": "suspending", "colour": colour})
-        sides: dict[str, Side] = {"ours": ours}
+        sides: dict[str, Side] = {"ours": ours, "bare": ours}
         if not options.ours_only:
             command = [python, "-m", "benches.worker", OFFICIAL_MODULE]
             sides["official"] = stack.enter_context(Side("official", command))
             versions.append("official Python SDK 3.0.0")
             node = shutil.which("node")
             if node is not None and (JAVASCRIPT / "node_modules").is_dir():
-                command = [node, str(ROOT / "benches/javascript/worker.mjs"), str(JAVASCRIPT)]
+                command = [node, str(ROOT / "benches/javascript/worker.mjs"), str(JAVASCRIPT), sys.executable]
                 sides["javascript"] = stack.enter_context(Side("javascript", command))
                 asked = subprocess.run([node, "--version"], check=True, capture_output=True, text=True)
                 versions.append(f"official JavaScript SDK 2.4.0 on node {asked.stdout.strip()}")

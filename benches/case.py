@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Who = Literal["official", "javascript", "ours", "nobody"]
+Who = Literal["official", "javascript", "ours", "bare", "nobody"]
 Rule = Literal["times", "most", "limit", "share"]
 
 
@@ -24,7 +24,7 @@ class Case:
     `share`: ours is at least so many times the other figure. `limit`: ours itself is at most so much."""
     rounds: int = 5
     against: Who = "official"
-    """Whose figure is the other one."""
+    """Whose figure is the other one; `bare`: the same without any SDK."""
     other: tuple[str, dict[str, Any]] | None = None
     """The question that the other side is asked, where it is not the same one."""
     floor_is_other: bool = False

@@ -5,6 +5,12 @@ from __future__ import annotations
 from benches.case import Case, steps
 
 COLOURS = ("def", "async def")
+SHAPES = (("steps in nested children", "children"), ("mixed operations", "mixed"))
+ENDINGS = (("does nothing", "empty"), ("suspends", "suspending"))
+REPLAYED_MAPS = (
+    ("map with 10,000 finished branches", {"items": 10_000}),
+    ("map of 1,000, half of its branches finished", {"items": 500, "waiting": 500}),
+)
 
 REPLAY = (
     Case("replay, 1,000 finished steps", "replay", "us/op", steps(1_000), 50),
@@ -30,7 +36,7 @@ REPLAY = (
             steps(10_000, shape=shape, colour=colour),
             rounds=3,
         )
-        for words, shape in (("steps in nested children", "children"), ("mixed operations", "mixed"))
+        for words, shape in SHAPES
         for colour in COLOURS
     ),
     *(
@@ -148,21 +154,101 @@ JAVASCRIPT = (
             "shapes",
             "us/op",
             steps(count, shape="steps", colour=colour),
-            rounds=5,
+            rounds=3,
             against="javascript",
             other=("replay", steps(count)),
         )
         for colour in COLOURS
         for count in (1_000, 10_000)
     ),
-    Case(
-        "replay, 10,000 steps together, async def, against JavaScript",
-        "tasks",
-        "us/op",
-        steps(10_000, what="gather"),
-        rounds=5,
-        against="javascript",
-        other=("replay", steps(10_000, what="gather")),
+    *(
+        # The other shapes under `async def`: its handlers are coroutines, and ours are quicker as `def`.
+        Case(
+            f"{label}, async def, against JavaScript",
+            question,
+            unit,
+            arguments,
+            rounds=3,
+            against="javascript",
+            other=other,
+        )
+        for label, question, unit, arguments, other in (
+            (
+                "replay, 10,000 steps together",
+                "tasks",
+                "us/op",
+                steps(10_000, what="gather"),
+                ("replay", steps(10_000, shape="gather")),
+            ),
+            *(
+                (
+                    f"replay, 10,000 {words}",
+                    "shapes",
+                    "us/op",
+                    steps(10_000, shape=shape, colour="async def"),
+                    ("replay", steps(10_000, shape=shape)),
+                )
+                for words, shape in SHAPES
+            ),
+            *(
+                (
+                    f"replay, 1,000 results of {size}: plain JSON",
+                    "results",
+                    "us/op",
+                    steps(1_000, kind=kind, colour="async def"),
+                    ("replay", steps(1_000, shape="results", length=length)),
+                )
+                for size, kind, length in (("1 KB", "rows_1k", 5), ("10 KB", "rows", 46))
+            ),
+            (
+                "replay, 10,000 steps in pages over boto3",
+                "wire",
+                "us/op",
+                steps(10_000, what="pages", colour="async def"),
+                ("wire", steps(10_000, what="pages")),
+            ),
+            *(
+                (
+                    label,
+                    "maps",
+                    "us/item",
+                    {**branches, "what": "replay", "colour": "async def"},
+                    ("map", branches),
+                )
+                for label, branches in REPLAYED_MAPS
+            ),
+            *(
+                (
+                    f"invocation that {words}",
+                    "fixed",
+                    "ms",
+                    {"ending": ending, "colour": "async def"},
+                    ("fixed", {"ending": ending}),
+                )
+                for words, ending in ENDINGS
+            ),
+            (
+                "fresh step, in-memory client, beyond 0 ms",
+                "fresh",
+                "ms",
+                {"latency_ms": 0, "colour": "async def"},
+                ("fresh", {"latency_ms": 0}),
+            ),
+            (
+                "fresh step, boto3, beyond 20 ms",
+                "wire",
+                "ms",
+                steps(30, what="fresh", latency_ms=20, colour="async def"),
+                ("wire", steps(30, what="fresh", latency_ms=20)),
+            ),
+            (
+                "map of 1,000 one-step items, latency 0 ms",
+                "maps",
+                "us/item",
+                {"items": 1_000, "colour": "async def"},
+                ("freshMap", {"items": 1_000}),
+            ),
+        )
     ),
 )
 
@@ -189,7 +275,7 @@ FIRST_RUNS = (
             3,
         )
         for end, colour in zip(("", ", async def"), COLOURS, strict=True)
-        for words, ending in (("does nothing", "empty"), ("suspends", "suspending"))
+        for words, ending in ENDINGS
     ),
     Case(
         "requests per fresh step",
@@ -217,7 +303,7 @@ FIRST_RUNS = (
             f"fresh step, {words}, beyond 20 ms{end}",
             "wire",
             "ms",
-            steps(50, what="fresh", latency_ms=20, transport=transport, colour=colour),
+            steps(30, what="fresh", latency_ms=20, transport=transport, colour=colour),
             budget if colour == "def" else None,
             rounds=5 if colour == "def" else 3,
         )
@@ -229,7 +315,25 @@ FIRST_RUNS = (
     Case(
         "cold process to its first finished invocation, light", "wire", "ms", {"what": "cold", "transport": "light"}, 2
     ),
-    Case("memory per replayed operation", "memory", "bytes", steps(50_000), 4),
+    Case(
+        "fresh step, boto3, beyond 20 ms, against a plain boto3 call",
+        "wire",
+        "ms",
+        steps(30, what="fresh", latency_ms=20),
+        rounds=3,
+        against="bare",
+        other=("wire", steps(30, what="boto3 alone", latency_ms=20)),
+    ),
+    Case(
+        "cold process to its first finished invocation, boto3, against a plain boto3 call",
+        "wire",
+        "ms",
+        {"what": "cold"},
+        rounds=3,
+        against="bare",
+        other=("wire", steps(0, what="boto3 alone")),
+    ),
+    Case("memory per replayed operation", "memory", "bytes", steps(50_000), 4, rounds=1),
 )
 
 MAPS = (
@@ -256,23 +360,8 @@ MAPS = (
         no_floor="a count: one thread would do, one item after the other",
     ),
     *(
-        Case(
-            f"map with 10,000 finished branches, {colour}",
-            "maps",
-            "us/item",
-            {"items": 10_000, "what": "replay", "colour": colour},
-            rounds=3,
-        )
-        for colour in COLOURS
-    ),
-    *(
-        Case(
-            f"map of 1,000, half of its branches finished, {colour}",
-            "maps",
-            "us/item",
-            {"items": 500, "waiting": 500, "what": "replay", "colour": colour},
-            rounds=3,
-        )
+        Case(f"{label}, {colour}", "maps", "us/item", {**branches, "what": "replay", "colour": colour}, rounds=3)
+        for label, branches in REPLAYED_MAPS
         for colour in COLOURS
     ),
 )
@@ -286,7 +375,7 @@ CHECKS = (
         3,
         "most",
         3,
-        "ours",
+        "bare",
         ("checks", {"what": "bare", "histories": 10_000}),
         floor_is_other=True,
         heavy=True,
@@ -299,7 +388,7 @@ CHECKS = (
         0.85,
         "share",
         1,
-        "ours",
+        "bare",
         ("checks", {"what": "bare gain", "histories": 10_000}),
         floor_is_other=True,
         heavy=True,

@@ -15,7 +15,7 @@ from pathlib import Path
 from benches.results import Row, Run, read
 from benches.sides import ROOT
 
-NAMES = {"official": "", "javascript": " (JavaScript)", "ours": " (ours)"}
+NAMES = {"official": "", "javascript": " (JavaScript)", "ours": " (ours)", "bare": " (no SDK)"}
 MARKED = re.compile(r"(<!-- measured -->\n).*?(<!-- /measured -->)", re.DOTALL)
 
 

@@ -1,60 +1,18 @@
 // The official JavaScript SDK as one side of the comparison: a JSON line in, a JSON line out, as benches/worker.py does.
 //
-//     node worker.mjs FOLDER        FOLDER holds the node_modules that `make bench` installed
+//     node worker.mjs FOLDER PYTHON        FOLDER holds the node_modules that `make bench` installed
 
-import { createHash } from "node:crypto";
+import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-const { withDurableExecution } = createRequire(join(process.argv[2], "package.json"))("@aws/durable-execution-sdk-js");
+import { event, shapes } from "./histories.mjs";
+import { handlers } from "./handlers.mjs";
 
-const ARN = "arn:aws:lambda:eu-central-1:123456789012:function:bench:$LATEST/durable-execution/bench/0b5f4ad1";
-const START_MS = 1_760_000_000_000;
-
-// Ids of operations at the top, as the JavaScript SDK computes them.
-const operationId = (position) => createHash("md5").update(String(position)).digest("hex").substring(0, 16);
-
-const stored = (position) =>
-  JSON.stringify({ order: `A-${position}`, amount: position / 4, paid: true, lines: position % 7 });
-
-const finishedStep = (position) => ({
-  Id: operationId(position),
-  Type: "STEP",
-  SubType: "Step",
-  Name: "charge",
-  Status: "SUCCEEDED",
-  StartTimestamp: START_MS + position,
-  EndTimestamp: START_MS + position + 1,
-  StepDetails: { Attempt: 1, Result: stored(position) },
-});
-
-function eventText(steps) {
-  const operations = Array.from({ length: steps }, (_, index) => finishedStep(index + 1));
-  const execution = {
-    Id: "0b5f4ad1",
-    Type: "EXECUTION",
-    Name: "bench",
-    Status: "STARTED",
-    StartTimestamp: START_MS,
-    ExecutionDetails: { InputPayload: "{}" },
-  };
-  return JSON.stringify({
-    DurableExecutionArn: ARN,
-    CheckpointToken: "token-0",
-    InitialExecutionState: { Operations: [execution, ...operations], NextMarker: "" },
-  });
-}
-
-// Replay asks the service for nothing: the whole history is in the event.
-const durableExecutionClient = {
-  async getExecutionState() {
-    throw new Error("a page was asked for");
-  },
-  async checkpoint() {
-    throw new Error("a checkpoint was written");
-  },
-};
+const [, , FOLDER, PYTHON] = process.argv;
+const load = createRequire(join(FOLDER, "package.json"));
+const { withDurableExecution } = load("@aws/durable-execution-sdk-js");
 
 const lambdaContext = {
   awsRequestId: "00000000-0000-4000-8000-000000000000",
@@ -68,37 +26,123 @@ const lambdaContext = {
   getRemainingTimeInMillis: () => 900_000,
 };
 
-const never = async () => {
-  throw new Error("a finished step ran again");
-};
-
-// Microseconds per finished step of one invocation; `what: "gather"` awaits all of them together.
-async function replay({ steps, what = "awaited" }) {
-  const handler = withDurableExecution(
-    async (_, context) => {
-      if (what === "gather") {
-        const promises = Array.from({ length: steps }, () => context.step("charge", never));
-        return (await Promise.all(promises)).reduce((total, result) => total + result.amount, 0);
-      }
-      let total = 0;
-      for (let done = 0; done < steps; done += 1) {
-        total += (await context.step("charge", never)).amount;
-      }
-      return total;
-    },
-    { durableExecutionClient },
-  );
-  const event = JSON.parse(eventText(steps));
-  const started = performance.now();
-  const output = await handler(event, lambdaContext);
-  const elapsed = performance.now() - started;
-  if (output.Status !== "SUCCEEDED" || Number(output.Result) !== (steps * (steps + 1)) / 8) {
-    throw new Error(`unexpected output ${JSON.stringify(output)}`);
+// Acknowledges every update after so long, from memory; `busyMs` is the time that it took, which is not the SDK's.
+class Client {
+  constructor(latencyMs = 0) {
+    this.latencyMs = latencyMs;
+    this.busyMs = 0;
+    this.requests = 0;
   }
-  return (elapsed / steps) * 1e3;
+
+  async getExecutionState() {
+    throw new Error("a page was asked for");
+  }
+
+  async checkpoint({ Updates: updates }) {
+    const started = performance.now();
+    this.requests += 1;
+    if (this.latencyMs) {
+      await new Promise((resolve) => setTimeout(resolve, this.latencyMs));
+    }
+    const status = { SUCCEED: "SUCCEEDED", FAIL: "FAILED", RETRY: "PENDING" };
+    const operations = updates.map(({ Id, Type, SubType, Name, ParentId, Action, Payload }) => ({
+      ...{ Id, Type, SubType, Name, ParentId, Status: status[Action] ?? "STARTED", StartTimestamp: new Date() },
+      ...(Type === "STEP" ? { StepDetails: { Attempt: 1, Result: Payload } } : {}),
+      ...(Type === "CONTEXT" ? { ContextDetails: { Result: Payload } } : {}),
+    }));
+    this.busyMs += performance.now() - started;
+    return { CheckpointToken: `token-${this.requests}`, NewExecutionState: { Operations: operations, NextMarker: "" } };
+  }
 }
 
-const questions = { replay };
+// Milliseconds of one invocation, whose event is parsed anew as the runtime does.
+async function invocation(handler, config, text, status, result) {
+  const durable = withDurableExecution(handler, config);
+  const parsed = JSON.parse(text);
+  const started = performance.now();
+  const output = await durable(parsed, lambdaContext);
+  const elapsed = performance.now() - started;
+  if (output.Status !== status || (result !== undefined && Number(output.Result) !== result)) {
+    throw new Error(`unexpected output ${JSON.stringify(output)}`);
+  }
+  return elapsed;
+}
+
+// Microseconds per finished operation. `gather` awaits the steps together; `length` is that of each result.
+async function replay({ steps, shape = "steps", length }) {
+  const history = shape === "gather" ? shapes.steps(steps) : shapes[shape](steps, length);
+  const config = { durableExecutionClient: new Client() };
+  const text = JSON.stringify(event(history));
+  return ((await invocation(handlers[shape](steps), config, text, "SUCCEEDED", steps)) / steps) * 1e3;
+}
+
+// Microseconds per branch of a map: some are finished, the others are at a wait.
+async function map({ items, waiting = 1 }) {
+  const config = { durableExecutionClient: new Client() };
+  const text = JSON.stringify(event(shapes.map(items, waiting)));
+  const branches = items + waiting;
+  return ((await invocation(handlers.map(branches), config, text, "PENDING")) / branches) * 1e3;
+}
+
+// Microseconds per one-step item of a map that runs for the first time.
+async function freshMap({ items, latency_ms: latencyMs = 0 }) {
+  const config = { durableExecutionClient: new Client(latencyMs) };
+  const text = JSON.stringify(event([]));
+  return ((await invocation(handlers.freshMap(items), config, text, "SUCCEEDED", items)) / items) * 1e3;
+}
+
+// Milliseconds of an invocation that does nothing, or that comes upon a wait: the middle one of five.
+async function fixed({ ending }) {
+  const text = JSON.stringify(event(shapes[ending]()));
+  const elapsed = [];
+  for (let done = 0; done < 5; done += 1) {
+    const config = { durableExecutionClient: new Client() };
+    elapsed.push(await invocation(handlers[ending](), config, text, ending === "empty" ? "SUCCEEDED" : "PENDING"));
+  }
+  return median(elapsed);
+}
+
+// Milliseconds per step that runs for the first time, beyond the time in the client.
+async function fresh({ latency_ms: latencyMs, steps = 50 }) {
+  const client = new Client(latencyMs);
+  const spent = [];
+  const text = JSON.stringify(event([]));
+  await invocation(handlers.fresh(steps, spent), { durableExecutionClient: client }, text, "SUCCEEDED", steps);
+  const first = client.busyMs / client.requests; // the step that makes the connection is no part of what was put down
+  return (spent.reduce((total, each) => total + each, 0) - (client.busyMs - first)) / steps;
+}
+
+const median = (figures) => figures.toSorted((one, other) => one - other)[Math.floor(figures.length / 2)];
+
+// Over the client of the AWS SDK: microseconds per step that is read in pages, or milliseconds per fresh step.
+async function wire({ what, steps, latency_ms: latencyMs = 0 }) {
+  const service = spawn(PYTHON, ["-m", "benches.service", String(latencyMs)], { stdio: ["pipe", "pipe", "inherit"] });
+  const lines = createInterface({ input: service.stdout })[Symbol.asyncIterator]();
+  service.stdin.write(`${JSON.stringify(what === "pages" ? shapes.steps(steps) : [])}\n`);
+  const port = (await lines.next()).value;
+  const { LambdaClient } = load("@aws-sdk/client-lambda");
+  const client = new LambdaClient({
+    endpoint: `http://127.0.0.1:${port}`,
+    region: "eu-central-1",
+    credentials: { accessKeyId: "AKIDBENCH", secretAccessKey: "bench" },
+  });
+  try {
+    if (what === "pages") {
+      const text = JSON.stringify(event([], "m0"));
+      await invocation(handlers.steps(steps), { client }, text, "SUCCEEDED", steps); // makes the connection
+      return ((await invocation(handlers.steps(steps), { client }, text, "SUCCEEDED", steps)) / steps) * 1e3;
+    }
+    const spent = [];
+    await invocation(handlers.fresh(steps, spent), { client }, JSON.stringify(event([])), "SUCCEEDED", steps);
+    service.stdin.end();
+    return median(spent) - Number((await lines.next()).value);
+  } finally {
+    service.stdin.end();
+    client.destroy();
+  }
+}
+
+const questions = { replay, map, freshMap, fixed, fresh, wire };
 const answer = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 // What an SDK or a handler prints must not end up between the answers.
 for (const level of ["debug", "info", "log", "warn", "error"]) {

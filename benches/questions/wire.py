@@ -34,7 +34,7 @@ from benches.events import (
 )
 from benches.service import service
 
-What = Literal["pages", "fresh", "cold", "boto3 alone", "botocore alone", "socket alone"]
+What = Literal["pages", "fresh", "cold", "boto3 alone", "socket alone"]
 BESIDE_TIMES = ("fresh", "boto3 alone", "socket alone")
 """What is a median of single requests, less the time for which the service held them."""
 
@@ -45,28 +45,23 @@ def measure(
     """Microseconds per operation (pages), milliseconds to the end of a process (cold), else milliseconds a request.
 
     Of a request, the time for which the service held it is taken off: the latency, and what its timer adds to that.
+    Without an SDK, no steps at all stand for a cold process, which makes its connection and sends one request.
     """
     paged = range(1, steps + 1) if what == "pages" else ()
     records = [finished_step(n, stored(sdk, small_result(n)), NAME) for n in paged]
     spent, elapsed, held_ms = process(records, latency_ms, transport, [sdk, what, str(steps), colour])
-    if what == "cold":
+    if what == "cold" or not steps:
         return elapsed * 1e3
     return spent * 1e3 - held_ms if what in BESIDE_TIMES else spent / steps * 1e6
 
 
 def floor(what: What, steps: int = 1, latency_ms: int = 0, transport: str = "boto3", colour: Colour = "def") -> float:
-    """In the unit of its row: of pages, the loop over a method in C; else what has to be done without an SDK."""
+    """In the unit of its row: of pages, the loop over a method in C; else prepared bytes over a bare socket."""
     if what == "pages":
         from benches.questions import shapes  # not at the top: this module is part of every cold process
 
         return shapes.floor("steps", steps, colour)
-    way: What = "boto3 alone" if transport == "boto3" else "socket alone"
-    if what == "fresh":
-        return measure("", way, steps, latency_ms)
-    # A process need not import all of boto3 to have a client of botocore's.
-    cold = "botocore alone" if transport == "boto3" else way
-    _, elapsed, _ = process([], latency_ms, transport, ["", cold, "0", colour])
-    return elapsed * 1e3
+    return measure("", "socket alone", 0 if what == "cold" else steps, latency_ms, transport)
 
 
 def process(records: list[Json], latency_ms: int, transport: str, arguments: list[str]) -> tuple[float, float, float]:
@@ -136,8 +131,7 @@ def run(sdk: str, what: What, steps: int, colour: Colour) -> float:
 
 def alone(what: What, steps: int) -> float:
     """Seconds of a request without an SDK."""
-    ways = {"boto3 alone": boto3_call, "botocore alone": botocore_call, "socket alone": socket_exchange}
-    send = ways[what]()
+    send = boto3_call() if what == "boto3 alone" else socket_exchange()
     send()  # makes the connection
     spent = []
     for _ in range(steps):
@@ -152,16 +146,6 @@ def boto3_call() -> Callable[[], object]:
     import boto3
 
     client: Any = boto3.client("lambda")
-    return lambda: client.checkpoint_durable_execution(
-        DurableExecutionArn=ARN, CheckpointToken="token-1", Updates=STEP_UPDATES
-    )
-
-
-def botocore_call() -> Callable[[], object]:
-    """The same by the quickest way to such a client that is known, which is ours."""
-    from durable_execution_sdk._edges.new_client import new_client
-
-    client = new_client("bench")
     return lambda: client.checkpoint_durable_execution(
         DurableExecutionArn=ARN, CheckpointToken="token-1", Updates=STEP_UPDATES
     )
