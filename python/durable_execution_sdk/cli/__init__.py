@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from importlib.util import find_spec
 
@@ -16,7 +18,14 @@ def main() -> None:
         raise SystemExit(2)
     from durable_execution_sdk.cli.app import cli
 
-    cli(prog_name="durable")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")  # names and results are anybody's text, terminals are not
+    try:
+        cli(prog_name="durable")
+    except OSError as error:
+        sys.stderr.write(f"durable: {error.filename or 'standard output'}: {error.strerror or error}\n")
+        os._exit(5)  # whoever ends in the ordinary way tries once more to write what is left, and complains
 
 
 __all__ = ["main"]

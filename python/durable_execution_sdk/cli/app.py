@@ -14,7 +14,7 @@ from durable_execution_sdk import __version__
 from durable_execution_sdk.cli import tables
 from durable_execution_sdk.cli.bench import bench
 from durable_execution_sdk.cli.handlers import make_importable
-from durable_execution_sdk.cli.problems import INTERRUPTED, USAGE, Problem, explained
+from durable_execution_sdk.cli.problems import INTERRUPTED, USAGE, Problem, explained, tell
 from durable_execution_sdk.cli.progress import Reporter, reporting
 from durable_execution_sdk.cli.record import record
 from durable_execution_sdk.cli.replay import replay
@@ -118,7 +118,7 @@ def list_(status: str | None, limit: int, store: Path, as_json: bool) -> None:
     with _opened(store) as engine:
         summaries = engine.list(status=status.upper() if status else None, limit=limit)
     if as_json:
-        click.echo(tables.show_json([tables.execution_json(summary) for summary in summaries]))
+        tell([tables.show_json([tables.execution_json(summary) for summary in summaries]), "\n"])
     elif summaries:
         tables.print_table(tables.executions_table(summaries))
     else:
@@ -135,17 +135,16 @@ def show(execution: str, store: Path, as_json: bool) -> None:
         summary = engine.describe(execution)
         if as_json:
             operations = [tables.operation_json(record) for record in engine.operations(execution)]
-            click.echo(tables.show_json({**tables.execution_json(summary), "history": operations}))
+            tell([tables.show_json({**tables.execution_json(summary), "history": operations}), "\n"])
             return
         table = tables.operations_table(engine.operations(execution))
     duration = tables.length(summary.start_ms, summary.end_ms)
-    click.echo(f"{summary.name}  {summary.status}" + (f" after {duration}" if duration else ""))
-    click.echo(summary.arn)
+    tell([f"{summary.name}  {summary.status}" + (f" after {duration}" if duration else ""), "\n", summary.arn, "\n"])
     for label, text in (("input", summary.input_json), ("result", summary.result_json), ("error", summary.error_json)):
         if text:
-            click.echo(f"{label}: {tables.preview(text)}")
+            tell([f"{label}: {tables.preview(text)}\n"])
     if table.row_count:
-        click.echo()
+        tell(["\n"])
         tables.print_table(table)
 
 
@@ -231,9 +230,9 @@ def _drive(
             raise SystemExit(INTERRUPTED) from None
         summary = engine.describe(summary.arn)
     if as_json:
-        click.echo(tables.show_json(tables.execution_json(summary)))
+        tell([tables.show_json(tables.execution_json(summary)), "\n"])
     elif ended is None:
-        click.echo(summary.result_json or "null")
+        tell([summary.result_json or "null", "\n"])
     if ended is not None:
         with explained():
             raise ended

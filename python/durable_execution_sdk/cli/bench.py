@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from itertools import islice
 from pathlib import Path
 from statistics import fmean
@@ -20,9 +20,10 @@ from rich.table import Table
 
 from durable_execution_sdk._drivers.bodies import is_async as is_async_body
 from durable_execution_sdk.cli import tables
-from durable_execution_sdk.cli.handlers import load_durable
+from durable_execution_sdk.cli.handlers import apart, load_durable
 from durable_execution_sdk.cli.histories import HistoryChoice, history_choice, history_options, require_paths
-from durable_execution_sdk.cli.problems import NOT_FOUND, STORE, USAGE, Problem, explained
+from durable_execution_sdk.cli.problems import NOT_FOUND, STORE, USAGE, Problem, explained, tell
+from durable_execution_sdk.engine.files import SHARED, whole_file
 from durable_execution_sdk.replay import History, Unreadable
 from durable_execution_sdk.replay.benching import Timing, grown_bytes, operations_in, rounds_of, timing_of
 from durable_execution_sdk.replay.bodies import built_in
@@ -86,7 +87,11 @@ def bench(
     if baseline is not None:
         require_paths(baseline)
     before = None if baseline is None else _baseline(baseline)
-    with explained(), redirect_stdout(sys.stderr):  # standard output is left to the figures
+    with explained(), ExitStack() as stack:
+        saved = (
+            stack.enter_context(whole_file(save, mode=SHARED)) if save else None
+        )  # before the work, which takes long
+        stack.enter_context(apart())
         body = built_in(cast(Shape, shape), is_async=is_async) if handler is None else load_durable(handler).handler
         if choice:
             histories = list(_readable(choice))
@@ -98,19 +103,19 @@ def bench(
         python = official_python or (sys.executable if official else None)
         with _official(python, body, histories, handler or shape) as theirs:
             found, took = _measured(body, histories, rounds, warm_up, theirs, quiet=as_json)
-        if save is not None:
-            save.write_text(json.dumps({"format": _FORMAT, "figures": found.to_dict()}, indent=1) + "\n")
+        if saved is not None:
+            saved.write(json.dumps({"format": _FORMAT, "figures": found.to_dict()}, indent=1) + "\n")
     slower = None if before is None else (found.us_per_operation / before["us_per_operation"] - 1) * 100
     them = _official_figures(took, found.operations) if took else None
     if as_json:
         shown = {"figures": found.to_dict(), "baseline": before, "slower_percent": slower, "official": them}
-        click.echo(tables.show_json(shown))
+        tell([tables.show_json(shown), "\n"])
     else:
         tables.print_table(_table(found, before))
         if them is not None:
             factor = them["us_per_operation"] / found.us_per_operation
             each = f"{_figure(them['us_per_operation'], 1.0)} us per operation"
-            click.echo(f"official SDK: {each}, {_figure(factor, 1.0)} times as long; rounds took turns")
+            tell([f"official SDK: {each}, {_figure(factor, 1.0)} times as long; rounds took turns\n"])
     if slower is not None and fail_over is not None and slower > fail_over:
         click.echo(f"durable: {slower:.1f} % slower than the baseline, more than {fail_over:g} %", err=True)
         raise SystemExit(SLOWER)

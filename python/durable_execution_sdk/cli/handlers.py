@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from durable_execution_sdk._drivers.invocation import DurableFunction
@@ -16,6 +18,18 @@ def make_importable() -> None:
     here = os.getcwd()
     if here not in sys.path:
         sys.path.insert(0, here)
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """Keep users' code from standard output, which is left to the command, and from waiting for standard input."""
+    before = sys.stdin
+    with open(os.devnull, encoding="ascii") as nothing, redirect_stdout(sys.stderr):
+        sys.stdin = nothing
+        try:
+            yield
+        finally:
+            sys.stdin = before
 
 
 def load_durable(target: str) -> DurableFunction:

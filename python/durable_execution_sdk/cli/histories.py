@@ -11,8 +11,8 @@ import click
 
 from durable_execution_sdk.cli.problems import NOT_FOUND, Problem
 from durable_execution_sdk.cli.sources import AwsChoice, aws_choice, aws_options
-from durable_execution_sdk.replay import history_from, read_store
-from durable_execution_sdk.replay.portions import Item, bytes_in, items
+from durable_execution_sdk.replay import history_from
+from durable_execution_sdk.replay.portions import Item, bytes_in, in_store, items
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,11 +29,11 @@ class HistoryChoice:
         return bool(self.paths or self.store or self.aws)
 
     def items(self) -> Iterator[Item]:
-        """Where each of them is. Those of a store and of AWS are read one after the other."""
+        """Where each of them is. Those of AWS are read, one after the other."""
         for path in self.paths:
             yield from items(path)
         if self.store is not None:
-            yield from read_store(self.store)
+            yield from in_store(self.store)
         if self.aws:
             yield from (history_from(recording) for recording in self.aws.recordings())
 

@@ -1,20 +1,16 @@
 """Exit codes, and errors as one line each.
 
-| code | meaning |
-|---|---|
-| 0 | done |
-| 1 | the execution ended without a result: it failed, timed out or was stopped; or a replay diverged |
-| 2 | the command line is wrong: an unknown option, input that is no JSON, a handler that cannot be imported |
-| 3 | not found: no such execution, callback, function or store |
-| 4 | in conflict: the name is taken with other input, another process drives the execution, it has ended already |
-| 5 | the store, a history file or AWS cannot be used; nothing diverges in a replay, but a history is unreadable |
-| 6 | nothing diverges or is unreadable in a replay, but a history is not checkable |
-| 130 | interrupted with Ctrl-C; everything acknowledged is kept |
+0 done; 1 what was asked about is not well: an execution ended without a result, a replay diverged, a bench is slower; 2 the
+command line is wrong; 3 not found; 4 in conflict; 5 the store, a history, AWS or a file cannot be used; 6 not checkable;
+130 interrupted with Ctrl-C, everything acknowledged is kept. The guide of the command line says it in full.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import sqlite3
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -64,6 +60,18 @@ class Problem(click.ClickException):
         click.echo(f"durable: {self.format_message()}", file=file, err=file is None)
 
 
+def tell(pieces: Iterable[str]) -> None:
+    """Print to standard output. Whoever reads only the beginning of it, as `head` does, has read enough."""
+    try:
+        for piece in pieces:
+            click.echo(piece, nl=False)
+    except OSError as error:
+        # What is left in the buffer would complain once more at the end of the process.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise Problem(f"standard output: {error.strerror or error}", STORE) from None
+
+
 @contextmanager
 def explained() -> Iterator[None]:
     """Turn the engine's errors, and Ctrl-C, into one line and an exit code."""
@@ -74,6 +82,8 @@ def explained() -> Iterator[None]:
     except EngineError as error:
         code = next((code for kind, code in _CODES if isinstance(error, kind)), USAGE)
         raise Problem(str(error), code) from error
+    except sqlite3.Error as error:
+        raise Problem(f"the store cannot be read: {error}", STORE) from error
     except HistorySourceError as error:
         raise Problem(str(error), NOT_FOUND if error.not_found else STORE) from error
     except ValueError as error:

@@ -13,8 +13,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from durable_execution_sdk.cli.problems import NOT_FOUND, USAGE, Problem, explained
 from durable_execution_sdk.cli.sources import AwsChoice, aws_choice, aws_options, require_store, store_option
-from durable_execution_sdk.replay import Recording, lines_file, masked, record_store, write_folder, write_recording
+from durable_execution_sdk.replay import Recording, lines_file, masked, record_store, write_folder
 from durable_execution_sdk.replay.masking import matches
+from durable_execution_sdk.replay.recordings import history_file
 
 
 @click.command()
@@ -91,8 +92,8 @@ def _masked(
 
 
 def _write(out: Path, recordings: Iterator[Recording], *, single: bool) -> int:
-    if out.suffix == ".jsonl":
-        with lines_file(out) as add:
+    if out.suffix == ".jsonl" or single:
+        with lines_file(out) if out.suffix == ".jsonl" else history_file(out) as add:
             count = 0
             for recording in recordings:
                 add(recording)
@@ -100,10 +101,6 @@ def _write(out: Path, recordings: Iterator[Recording], *, single: bool) -> int:
             if not count:
                 raise Problem("there is no execution to record", NOT_FOUND)  # and no file appears
         return count
-    if single:
-        for recording in recordings:
-            write_recording(out, recording)
-        return 1
     if out.exists() and not out.is_dir():
         raise Problem(f"{out} is a file: many executions go to a folder, or to a .jsonl file", USAGE)
     return sum(1 for _ in write_folder(out, recordings))

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import re
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from durable_execution_sdk.cli import tables
-from durable_execution_sdk.cli.handlers import load_durable
+from durable_execution_sdk.cli.handlers import apart, load_durable
 from durable_execution_sdk.cli.histories import HistoryChoice, history_choice, history_options
-from durable_execution_sdk.cli.problems import NOT_FOUND, STORE, USAGE, Problem, explained
-from durable_execution_sdk.replay import Report, summary
-from durable_execution_sdk.replay.checking import FAILED as NOT_CHECKED
-from durable_execution_sdk.replay.checking import UNREADABLE
+from durable_execution_sdk.cli.problems import NOT_FOUND, USAGE, Problem, explained, tell
+from durable_execution_sdk.cli.reports import Findings
+from durable_execution_sdk.engine.files import PRIVATE, SHARED, whole_file
+from durable_execution_sdk.replay import Report
 from durable_execution_sdk.replay.workers import check_many, default_jobs
 
-DIVERGENCE = 1
-NOT_CHECKABLE = 6
-_ERRORS = frozenset({NOT_CHECKED, UNREADABLE})
 _SHOW_EVERY_SECONDS = 0.1
-_NOT_IN_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
+_MOST_JOBS = 256
 
 
 @click.command()
@@ -38,7 +31,9 @@ _NOT_IN_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U
 @click.option(
     "--junit", type=click.Path(path_type=Path, dir_okay=False), default=None, help="Write a JUnit XML report too."
 )
-@click.option("--jobs", type=click.IntRange(min=1), default=None, help="Processes to use. Default: one per core.")
+@click.option(
+    "--jobs", type=click.IntRange(1, _MOST_JOBS), default=None, help="Processes to use. Default: one per core."
+)
 @click.option(
     "--payloads", is_flag=True, help="Show the recorded result of what diverged. It may be nobody's business."
 )
@@ -62,63 +57,22 @@ def replay(
             "name a history file, a folder, a store with --store, or executions on AWS with --function or --execution"
         )
         raise Problem(f"nothing to check: {what}", USAGE)
-    with explained(), _workers_explained(), redirect_stdout(sys.stderr):  # standard output is left to the report
-        load_durable(handler)
-        checked = check_many(handler, choice.items(), jobs or default_jobs(), payloads=payloads)
-        reports = list(_shown(checked, choice, quiet=as_json))
-    if not reports:
-        raise Problem("nothing to check: there is no history in what was named", NOT_FOUND)
-    if junit is not None:
-        with explained():
-            junit.write_bytes(junit_xml(handler, reports))
-    if as_json:
-        shown = {"summary": summary(reports), "reports": [report.to_dict() for report in reports]}
-        click.echo(tables.show_json(shown))
-    else:
-        for report in reports:
-            if not report.ok:
-                click.echo(str(report))
-        for key, count in summary(reports).items():
-            click.echo(f"{count:6} {key}")
-    code = exit_code(reports)
+    with explained(), Findings(handler, as_json=as_json, junit=junit is not None) as found:
+        # Opened before there is anything to write, so that hours of work do not end at a file that cannot be there.
+        with whole_file(junit, mode=PRIVATE if payloads else SHARED) if junit else nullcontext() as report_file:
+            with _workers_explained(), apart():
+                load_durable(handler)
+                checked = check_many(handler, choice.items(), jobs or default_jobs(), payloads=payloads)
+                for report in _shown(checked, choice, quiet=as_json):
+                    found.add(report)
+            if not len(found):
+                raise Problem("nothing to check: there is no history in what was named", NOT_FOUND)
+            if report_file is not None:
+                report_file.writelines(found.junit())
+        tell(found.text())
+        code = found.exit_code
     if code:
         raise SystemExit(code)
-
-
-def exit_code(reports: Sequence[Report]) -> int:
-    """What was found comes first, then what was not looked at at all, then what cannot be told."""
-    wrong = {report.verdict for report in reports if not report.ok}
-    if wrong - {NOT_CHECKED, UNREADABLE}:
-        return DIVERGENCE
-    if UNREADABLE in wrong:
-        return STORE
-    return NOT_CHECKABLE if wrong else 0
-
-
-def junit_xml(handler: str, reports: list[Report]) -> bytes:
-    """The reports as a JUnit test suite, one case per history; what was not checked is an error, no failure."""
-    errors = sum(report.verdict in _ERRORS for report in reports)
-    failures = sum(not report.ok for report in reports) - errors
-    suite = ElementTree.Element(
-        "testsuite",
-        name=f"durable replay {handler}",
-        tests=str(len(reports)),
-        failures=str(failures),
-        errors=str(errors),
-    )
-    for report in reports:
-        case = ElementTree.SubElement(suite, "testcase", classname=handler, name=_xml_text(report.history))
-        if not report.ok:
-            kind = "error" if report.verdict in _ERRORS else "failure"
-            found = ElementTree.SubElement(case, kind, message=report.cause or report.verdict)
-            found.text = _xml_text(str(report))
-    text: bytes = ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
-    return text
-
-
-def _xml_text(text: str) -> str:
-    """The text with what no XML document may hold, which a name or a result of a user's may, as an escape."""
-    return _NOT_IN_XML.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 @contextmanager

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from io import StringIO
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from durable_execution_sdk.cli.problems import tell
 from durable_execution_sdk.engine import ExecutionSummary, OperationRecord
 
 PREVIEW = 60
@@ -150,7 +152,13 @@ def _outcome(record: OperationRecord) -> str:
 
 def print_table(table: Table) -> None:
     """Print a table to standard output: as wide as the terminal, or as wide as it needs to be elsewhere."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=200)
+    terminal = Console()
+    width = terminal.width if terminal.is_terminal else 200
+    text = StringIO()
+    console = Console(file=text, width=width, force_terminal=terminal.is_terminal, color_system=_colours(terminal))
     console.print(table, markup=False, highlight=False)
+    tell([text.getvalue()])
+
+
+def _colours(terminal: Console) -> Any:
+    return terminal.color_system  # its type is that of the parameter, which rich does not say

@@ -10,15 +10,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from durable_execution_sdk import _core
 from durable_execution_sdk._model.homes import public
 from durable_execution_sdk.engine import wire
 from durable_execution_sdk.engine.errors import EngineError
+from durable_execution_sdk.engine.files import whole_file
 from durable_execution_sdk.engine.records import ExecutionRecord
 from durable_execution_sdk.engine.store import Transaction
 
@@ -54,7 +54,7 @@ class HistoryFile:
 
 def write_history(path: Path, execution: ExecutionRecord, transaction: Transaction, *, payloads: bool) -> None:
     """Write a history, piece by piece, to a file that only its owner can read."""
-    with private_file(path) as file:
+    with whole_file(path) as file:
         for piece in _pieces(execution, transaction, payloads):
             file.write(piece)
 
@@ -62,23 +62,6 @@ def write_history(path: Path, execution: ExecutionRecord, transaction: Transacti
 def history_text(execution: ExecutionRecord, transaction: Transaction, *, payloads: bool) -> str:
     """What `write_history` would write."""
     return "".join(_pieces(execution, transaction, payloads))
-
-
-@contextmanager
-def private_file(path: Path) -> Iterator[IO[str]]:
-    """An ASCII file that only its owner can read, in place of what was there; or nothing, if the block raises."""
-    aside = path.with_name(f".{path.name[:200]}.{os.getpid()}")
-    aside.unlink(missing_ok=True)  # left by a process that died, with rights of its own
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with open(descriptor, "w", encoding="ascii") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
 
 
 def _pieces(execution: ExecutionRecord, transaction: Transaction, payloads: bool) -> Iterator[str]:

@@ -7,10 +7,10 @@ Example:
 
 from durable_execution_sdk._edges.aws_histories import HistorySourceError, RecordedExecutions, histories_client
 from durable_execution_sdk.replay.checking import Report, check, check_all, summary
-from durable_execution_sdk.replay.histories import History, Unreadable, read_store
+from durable_execution_sdk.replay.histories import History, Unreadable
 from durable_execution_sdk.replay.masking import masked
 from durable_execution_sdk.replay.offline import SideEffectError
-from durable_execution_sdk.replay.portions import read
+from durable_execution_sdk.replay.portions import read, read_store
 from durable_execution_sdk.replay.recordings import (
     Recording,
     history_from,

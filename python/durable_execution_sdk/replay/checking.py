@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -366,11 +367,12 @@ def _with(report: Report, found: Finding | None, *, payloads: bool) -> Report:
 
 def summary(reports: Iterable[Report]) -> dict[str, int]:
     """How many histories there are of each verdict and cause."""
-    counts: dict[str, int] = {}
-    for report in reports:
-        key = f"{report.verdict}: {report.cause}" if report.cause else report.verdict
-        counts[key] = counts.get(key, 0) + 1
-    return dict(sorted(counts.items()))
+    return dict(sorted(Counter(map(group_of, reports)).items()))
+
+
+def group_of(report: Report) -> str:
+    """What a summary counts it as."""
+    return f"{report.verdict}: {report.cause}" if report.cause else report.verdict
 
 
 def check_all(handler: Callable[..., Any], histories: Iterable[History | Unreadable]) -> Sequence[Report]:

@@ -1,14 +1,13 @@
-"""Recorded histories, from files, folders and stores."""
+"""Recorded histories, and what is none."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
-from durable_execution_sdk.engine import Engine, HistoryFileError
+from durable_execution_sdk.engine import HistoryFileError
 from durable_execution_sdk.engine.export import history_of as file_of
 from durable_execution_sdk.replay.events import without_payloads
 
@@ -174,10 +173,3 @@ def _flaw_in(record: Any) -> str | None:
     if details is not None and type(details) is not dict:
         return f"its details are {type(details).__name__}"
     return None
-
-
-def read_store(store: Path) -> Iterator[History]:
-    """The executions of an engine's store, the oldest first."""
-    with Engine(store) as engine:
-        for summary in engine.list(newest_first=False, limit=1_000_000):
-            yield history_of(summary.name, _loaded(engine.history_text(summary.arn).encode("ascii")))

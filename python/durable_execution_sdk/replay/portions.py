@@ -1,18 +1,26 @@
-"""Where each history of a check lies, so that whoever checks it can read it: in files as large as you like."""
+"""Where each history of a check lies, so that whoever checks it can read it: in files and stores of any size."""
 
 from __future__ import annotations
 
 import os
+import sqlite3
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from durable_execution_sdk.engine import Engine, EngineError
+from durable_execution_sdk.engine.records import DURABLE, ExecutionRecord
+from durable_execution_sdk.engine.store import Selection
 from durable_execution_sdk.replay.histories import History, Unreadable, parse
 
 _BYTES_PER_OPERATION = 400
 """About what an operation takes in a file."""
+
+_PAGE = 1_000
+"""Executions of a store that are listed at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +41,25 @@ class OnLine:
     size_bytes: int
 
 
-Item: TypeAlias = InFile | OnLine | History | Unreadable
+@dataclass(frozen=True, slots=True)
+class InStore:
+    """An execution of an engine's store."""
+
+    store: str
+    arn: str
+    name: str
+    operations: int
+
+
+Item: TypeAlias = InFile | OnLine | InStore | History | Unreadable
 
 
 def size_of(item: Item) -> int:
     """How long its text is, about."""
     if isinstance(item, History):
         return len(item.operations) * _BYTES_PER_OPERATION
+    if isinstance(item, InStore):
+        return item.operations * _BYTES_PER_OPERATION
     return 0 if isinstance(item, Unreadable) else item.size_bytes
 
 
@@ -49,6 +69,30 @@ def read(path: Path) -> Iterator[History | Unreadable]:
     What cannot be read stands in its place as `Unreadable`, with the reason. One history at a time is in memory.
     """
     return load(items(path))
+
+
+def read_store(store: Path) -> Iterator[History | Unreadable]:
+    """The executions of an engine's store, the oldest first. One history at a time is in memory."""
+    return load(in_store(store))
+
+
+def in_store(store: Path) -> Iterator[InStore]:
+    """Where the executions of a store are, the oldest first. None is read.
+
+    Raises:
+        StoreError: It is no store, or cannot be opened.
+    """
+    with Engine(store) as engine:
+        for record in executions_of(engine):
+            yield InStore(str(store), record.arn, record.name, record.operations)
+
+
+def executions_of(engine: Engine) -> Iterator[ExecutionRecord]:
+    """All that `Engine.list` lists, the oldest first, a page at a time."""
+    passed = 0
+    while page := engine.service.executions(Selection(kind=DURABLE, top_level=True, after=passed, limit=_PAGE)):
+        yield from page
+        passed += len(page)
 
 
 def items(path: Path) -> Iterator[Item]:
@@ -137,23 +181,57 @@ def _size(path: str) -> int:
 
 
 def load(wanted: Iterable[Item]) -> Iterator[History | Unreadable]:
-    """Read histories, one at a time; what cannot be read stands in its place."""
-    for item in wanted:
-        if isinstance(item, History | Unreadable):
-            yield item
-            continue
-        name = item.path if isinstance(item, InFile) else f"{item.path}:{item.number}"
+    """Read histories, one at a time, each when it is asked for; what cannot be read stands in its place."""
+    with _Stores() as stores:
+        for item in wanted:
+            if isinstance(item, History | Unreadable):
+                yield item
+            elif isinstance(item, InStore):
+                yield stores.read(item)
+            else:
+                yield _from_file(item)
+
+
+def _from_file(item: InFile | OnLine) -> History | Unreadable:
+    name = item.path if isinstance(item, InFile) else f"{item.path}:{item.number}"
+    try:
+        with open(item.path, "rb", buffering=0) as file:
+            if isinstance(item, InFile):
+                return parse(name, file.read())
+            file.seek(item.offset)
+            return parse(name, file.read(item.size_bytes).rstrip())
+    except OSError as error:
+        return _unread(name, error)
+
+
+class _Stores(ExitStack):
+    """Stores that are open while histories are read from them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._open: dict[str, Engine] = {}
+
+    def read(self, item: InStore) -> History | Unreadable:
         try:
-            with open(item.path, "rb", buffering=0) as file:
-                if isinstance(item, InFile):
-                    text = file.read()
-                else:
-                    file.seek(item.offset)
-                    text = file.read(item.size_bytes).rstrip()
-        except OSError as error:
-            yield _unread(name, error)
-        else:
-            yield parse(name, text)
+            if item.store not in self._open:
+                self._open[item.store] = self.enter_context(Engine(item.store))
+            text = self._open[item.store].history_text(item.arn)
+        except (EngineError, sqlite3.Error) as error:
+            return Unreadable(item.name, f"it cannot be read: {error}")
+        return parse(item.name, text.encode("ascii"))
 
 
-__all__ = ["InFile", "Item", "OnLine", "bytes_in", "items", "load", "read", "size_of"]
+__all__ = [
+    "InFile",
+    "InStore",
+    "Item",
+    "OnLine",
+    "bytes_in",
+    "executions_of",
+    "in_store",
+    "items",
+    "load",
+    "read",
+    "read_store",
+    "size_of",
+]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +16,8 @@ from durable_execution_sdk import _core
 from durable_execution_sdk._edges.aws_histories import HistorySourceError, RecordedExecutions
 from durable_execution_sdk._model.homes import public
 from durable_execution_sdk.engine import Engine
-from durable_execution_sdk.engine.export import FORMAT_VERSION, PRODUCER, private_file
+from durable_execution_sdk.engine.export import FORMAT_VERSION, PRODUCER
+from durable_execution_sdk.engine.files import whole_file
 from durable_execution_sdk.replay.events import (
     LEFT_OUT,
     TRUNCATED,
@@ -24,6 +27,7 @@ from durable_execution_sdk.replay.events import (
     plain_event,
 )
 from durable_execution_sdk.replay.histories import History, history_of
+from durable_execution_sdk.replay.portions import executions_of
 
 
 @public("replay")
@@ -93,11 +97,7 @@ class Recording:
 def record_store(store: Path, execution: str | None = None, *, payloads: bool = True) -> Iterator[Recording]:
     """One execution of an engine's store, by name, id or ARN; without one all of them, the oldest first."""
     with Engine(store) as engine:
-        chosen = (
-            [execution]
-            if execution is not None
-            else [summary.arn for summary in engine.list(newest_first=False, limit=1_000_000)]
-        )
+        chosen = [execution] if execution is not None else (record.arn for record in executions_of(engine))
         for one in chosen:
             yield Recording.from_dict(json.loads(engine.history_text(one, payloads=payloads)))
 
@@ -178,14 +178,23 @@ def history_from(recording: Recording) -> History:
 
 def write_recording(path: Path, recording: Recording) -> None:
     """One JSON file, private to its owner, in place of what was there. Its folder is made if there is none."""
+    with history_file(path) as add:
+        add(recording)
+
+
+@contextmanager
+def history_file(path: Path) -> Iterator[Callable[[Recording], None]]:
+    """What is yielded writes the recording. A file that cannot be there is noticed before."""
     _make_folder(path.parent)
-    with private_file(path) as file:
-        _write(file.write, recording, "\n")
+    with whole_file(path) as file:
+        yield lambda recording: _write(file.write, recording, "\n")
 
 
 def write_folder(folder: Path, recordings: Iterable[Recording]) -> Iterator[Path]:
     """A file for each, `NAME-ID.json`; the folder is made, for its owner only, if there is none."""
     _make_folder(folder)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
     for recording in recordings:
         stem = f"{recording.name}-{recording.arn.rpartition('/')[2]}"
         path = folder / f"{re.sub(r'[^A-Za-z0-9_.-]', '_', stem)}.json"
@@ -194,14 +203,17 @@ def write_folder(folder: Path, recordings: Iterable[Recording]) -> Iterator[Path
 
 
 def _make_folder(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from None
 
 
 @contextmanager
 def lines_file(path: Path) -> Iterator[Callable[[Recording], None]]:
     """A JSON Lines file, private to its owner: what is yielded adds a recording; the file appears when all are in."""
     _make_folder(path.parent)
-    with private_file(path) as file:
+    with whole_file(path) as file:
 
         def add(recording: Recording) -> None:
             _write(file.write, recording, " ")

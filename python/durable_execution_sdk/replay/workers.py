@@ -11,12 +11,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack
-from itertools import chain, islice
+from itertools import chain, islice, tee
 from multiprocessing import get_context
 from typing import Any, Final
 
 from durable_execution_sdk.engine.functions import load as load_function
 from durable_execution_sdk.replay.checking import Report, check
+from durable_execution_sdk.replay.histories import History
 from durable_execution_sdk.replay.offline import offline
 from durable_execution_sdk.replay.portions import Item, load, size_of
 
@@ -46,8 +47,9 @@ def check_many(
     remaining = chain(ahead, remaining)
     if jobs == 1 or len(ahead) < 2:
         handler = load_function(target)
-        for item in remaining:
-            yield check(handler, next(load([item])), payloads=payloads), size_of(item)
+        noted, wanted = tee(remaining)
+        for item, history in zip(noted, load(wanted), strict=True):
+            yield check(handler, history, payloads=payloads), size_of(item)
     else:
         yield from _dealt(target, remaining, jobs, payloads)
 
@@ -87,7 +89,7 @@ def _portion(remaining: Iterator[Item], size_bytes: float) -> list[Item]:
     for item in remaining:
         portion.append(item)
         size_bytes -= size_of(item)
-        if size_bytes <= 0:
+        if size_bytes <= 0 or isinstance(item, History):  # what is at hand is all in memory until it is checked
             break
     return portion
 

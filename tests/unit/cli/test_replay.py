@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from durable_execution_sdk import DurableContext, durable_execution
 from durable_execution_sdk.cli.app import cli
-from durable_execution_sdk.cli.replay import exit_code
+from durable_execution_sdk.cli.reports import Findings
 from durable_execution_sdk.engine import Engine
 from durable_execution_sdk.replay import Report
 
@@ -102,7 +102,10 @@ def test_what_is_unreadable_is_told_beside_the_others(store: Path, tmp_path: Pat
     ],
 )
 def test_which_exit_code_comes_first(kinds: set[str], code: int) -> None:
-    assert exit_code([Report("one", kind, 0, 0) for kind in sorted(kinds)]) == code
+    with Findings("orders:handler", as_json=False, junit=False) as found:
+        for kind in sorted(kinds):
+            found.add(Report("one", kind, 0, 0))
+        assert found.exit_code == code
 
 
 def test_what_is_wrong_is_said(store: Path, tmp_path: Path) -> None:

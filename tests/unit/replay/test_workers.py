@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sqlite3
+from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,17 @@ import pytest
 from durable_execution_sdk import DurableContext, durable_execution
 from durable_execution_sdk.engine import Engine
 from durable_execution_sdk.replay import History, read_store
-from durable_execution_sdk.replay.portions import InFile, Item, OnLine, bytes_in, items, load, size_of
+from durable_execution_sdk.replay.portions import (
+    InFile,
+    InStore,
+    Item,
+    OnLine,
+    bytes_in,
+    in_store,
+    items,
+    load,
+    size_of,
+)
 from durable_execution_sdk.replay.workers import check_many
 
 
@@ -27,7 +40,7 @@ def fatal(event: Any, context: DurableContext) -> None:
 
 
 def noted(item: Item) -> str:
-    return item.name if isinstance(item, History) else Path(item.path).name
+    return Path(item.path).name if isinstance(item, InFile | OnLine) else item.name
 
 
 @pytest.fixture
@@ -73,7 +86,7 @@ def test_every_history_has_its_report_in_order(folder: Path, jobs: int) -> None:
 
 
 def test_histories_at_hand_are_handed_over(folder: Path) -> None:
-    given = list(read_store(folder.parent / "store.db")) * 2
+    given = [*read_store(folder.parent / "store.db")] * 2
     checked = list(check_many(f"{__name__}:handler", given, 2))
     assert [(report.history, report.verdict) for report, _ in checked] == [("one", "clean")] * 2
 
@@ -91,3 +104,59 @@ def test_what_is_no_history_has_its_report_among_the_others(folder: Path, jobs: 
 def test_a_worker_that_ends_by_itself_is_told(folder: Path) -> None:
     with pytest.raises(BrokenProcessPool):
         list(check_many(f"{__name__}:fatal", items(folder), 2))
+
+
+# --- what is in memory meanwhile --------------------------------------------------------------------------------------
+
+
+def alive() -> int:
+    """Histories that this process holds, without those in cycles that nobody holds."""
+    gc.collect()
+    return sum(isinstance(one, History) for one in gc.get_objects())
+
+
+def test_one_history_at_a_time_is_in_memory(folder: Path) -> None:
+    line = " ".join((folder / "b.json").read_text().splitlines())
+    (folder / "many.jsonl").write_text(f"{line}\n" * 50)
+    before = alive()
+    checked = enumerate(check_many(f"{__name__}:handler", items(folder), 1))
+    assert max(alive() - before for number, _ in checked if number % 10 == 9) <= 2  # this one, and the one before it
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_histories_at_hand_are_asked_for_as_they_are_checked(folder: Path, jobs: int) -> None:
+    """AWS gives them one after the other, and whoever deals them holds those that wait."""
+    [given] = read_store(folder.parent / "store.db")
+    asked = 0
+
+    def coming() -> Iterator[Item]:
+        nonlocal asked
+        for _ in range(40):
+            asked += 1
+            yield given
+
+    ahead = [asked - done for done, _ in enumerate(check_many(f"{__name__}:handler", coming(), jobs), 1)]
+    assert len(ahead) == 40
+    assert max(ahead) <= jobs * 4
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_executions_of_a_store_are_read_by_who_checks_them(
+    tmp_path: Path, jobs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("durable_execution_sdk.replay.portions._PAGE", 2)
+    store = tmp_path / "store.db"
+    names = [f"number-{number}" for number in range(5)]
+    with Engine(store) as engine:
+        for name in names:
+            engine.run(handler, {}, name=name)
+    found = [*in_store(store)]
+    assert [item.name for item in found if isinstance(item, InStore)] == names
+    connection = sqlite3.connect(store)
+    connection.execute("DELETE FROM executions WHERE name = 'number-2'")
+    connection.commit()
+    connection.close()
+    reports = [report for report, _ in check_many(f"{__name__}:handler", found, jobs)]
+    assert [report.history for report in reports] == names
+    assert [report.verdict for report in reports] == ["clean", "clean", "unreadable", "clean", "clean"]
+    assert "it cannot be read: " in (reports[2].note or "")
