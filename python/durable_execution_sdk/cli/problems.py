@@ -1,8 +1,8 @@
 """Exit codes, and errors as one line each.
 
-0 done; 1 what was asked about is not well: an execution ended without a result, a replay diverged, a bench is slower; 2 the
-command line is wrong; 3 not found; 4 in conflict; 5 the store, a history, AWS or a file cannot be used; 6 not checkable;
-130 interrupted with Ctrl-C, everything acknowledged is kept. The guide of the command line says it in full.
+0 done; 1 what was asked about is not well: an execution ended without a result, a replay diverged, a bench is slower;
+2 the command line is wrong; 3 not found; 4 in conflict; 5 the store, a history, AWS or a file cannot be used; 6 one
+history is not checkable; 130 interrupted with Ctrl-C. The guide of the command line says it in full.
 """
 
 from __future__ import annotations
