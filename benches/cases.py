@@ -57,7 +57,7 @@ REPLAY = (
             ("10 KB", "Decimal, UUID, datetime", "rich", 20),
         )
     ),
-    Case("replay, 10,000 steps in pages over boto3", "wire", "us/op", steps(10_000, what="pages"), 20),
+    Case("replay, 10,000 steps in pages over boto3", "wire", "us/op", steps(10_000, what="pages"), 20, rounds=3),
     Case(
         "replay, 10,000 steps in pages over boto3, async def",
         "wire",
@@ -238,8 +238,8 @@ JAVASCRIPT = (
                 "fresh step, boto3, beyond 20 ms",
                 "wire",
                 "ms",
-                steps(30, what="fresh", latency_ms=20, colour="async def"),
-                ("wire", steps(30, what="fresh", latency_ms=20)),
+                steps(20, what="fresh", latency_ms=20, colour="async def"),
+                ("wire", steps(20, what="fresh", latency_ms=20)),
             ),
             (
                 "map of 1,000 one-step items, latency 0 ms",
@@ -303,7 +303,7 @@ FIRST_RUNS = (
             f"fresh step, {words}, beyond 20 ms{end}",
             "wire",
             "ms",
-            steps(30, what="fresh", latency_ms=20, transport=transport, colour=colour),
+            steps(20, what="fresh", latency_ms=20, transport=transport, colour=colour),
             budget if colour == "def" else None,
             rounds=5 if colour == "def" else 3,
         )
@@ -319,10 +319,10 @@ FIRST_RUNS = (
         "fresh step, boto3, beyond 20 ms, against a plain boto3 call",
         "wire",
         "ms",
-        steps(30, what="fresh", latency_ms=20),
+        steps(20, what="fresh", latency_ms=20),
         rounds=3,
         against="bare",
-        other=("wire", steps(30, what="boto3 alone", latency_ms=20)),
+        other=("wire", steps(20, what="boto3 alone", latency_ms=20)),
     ),
     Case(
         "cold process to its first finished invocation, boto3, against a plain boto3 call",
@@ -374,7 +374,7 @@ CHECKS = (
         {"what": "tool", "histories": 10_000},
         3,
         "most",
-        3,
+        2,
         "bare",
         ("checks", {"what": "bare", "histories": 10_000}),
         floor_is_other=True,

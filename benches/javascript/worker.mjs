@@ -26,11 +26,11 @@ const lambdaContext = {
   getRemainingTimeInMillis: () => 900_000,
 };
 
-// Acknowledges every update after so long, from memory; `busyMs` is the time that it took, which is not the SDK's.
+// Acknowledges every update after so long, from memory; `busyMs` are the times that it took, which are not the SDK's.
 class Client {
   constructor(latencyMs = 0) {
     this.latencyMs = latencyMs;
-    this.busyMs = 0;
+    this.busyMs = [];
     this.requests = 0;
   }
 
@@ -50,7 +50,7 @@ class Client {
       ...(Type === "STEP" ? { StepDetails: { Attempt: 1, Result: Payload } } : {}),
       ...(Type === "CONTEXT" ? { ContextDetails: { Result: Payload } } : {}),
     }));
-    this.busyMs += performance.now() - started;
+    this.busyMs.push(performance.now() - started);
     return { CheckpointToken: `token-${this.requests}`, NewExecutionState: { Operations: operations, NextMarker: "" } };
   }
 }
@@ -102,16 +102,20 @@ async function fixed({ ending }) {
   return median(elapsed);
 }
 
-// Milliseconds per step that runs for the first time, beyond the time in the client.
-async function fresh({ latency_ms: latencyMs, steps = 50 }) {
+// Milliseconds per step that runs for the first time, beyond the time in the client; the first one is left out.
+async function fresh({ latency_ms: latencyMs, steps = 30 }) {
   const client = new Client(latencyMs);
   const spent = [];
   const text = JSON.stringify(event([]));
   await invocation(handlers.fresh(steps, spent), { durableExecutionClient: client }, text, "SUCCEEDED", steps);
-  const first = client.busyMs / client.requests; // the step that makes the connection is no part of what was put down
-  return (spent.reduce((total, each) => total + each, 0) - (client.busyMs - first)) / steps;
+  if (client.busyMs.length !== steps + 1) {
+    throw new Error(`${client.busyMs.length} requests for ${steps + 1} steps`);
+  }
+  const busy = client.busyMs.slice(1);
+  return sum(spent.map((each, index) => each - busy[index])) / steps;
 }
 
+const sum = (figures) => figures.reduce((total, each) => total + each, 0);
 const median = (figures) => figures.toSorted((one, other) => one - other)[Math.floor(figures.length / 2)];
 
 // Over the client of the AWS SDK: microseconds per step that is read in pages, or milliseconds per fresh step.
