@@ -108,7 +108,13 @@ def bench(
     slower = None if before is None else (found.us_per_operation / before["us_per_operation"] - 1) * 100
     them = _official_figures(took, found.operations) if took else None
     if as_json:
-        shown = {"figures": found.to_dict(), "baseline": before, "slower_percent": slower, "official": them}
+        shown = {
+            "format": _FORMAT,
+            "figures": found.to_dict(),
+            "baseline": before,
+            "slower_percent": slower,
+            "official": them,
+        }
         tell([tables.show_json(shown), "\n"])
     else:
         tables.print_table(_table(found, before))

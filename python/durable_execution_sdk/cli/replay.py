@@ -31,6 +31,7 @@ _MOST_JOBS = 256
 @click.option(
     "--junit", type=click.Path(path_type=Path, dir_okay=False), default=None, help="Write a JUnit XML report too."
 )
+@click.option("-v", "--verbose", is_flag=True, help="Show the histories that agree too, and how far they go.")
 @click.option(
     "--jobs", type=click.IntRange(1, _MOST_JOBS), default=None, help="Processes to use. Default: one per core."
 )
@@ -42,6 +43,7 @@ def replay(
     handler: str,
     as_json: bool,
     junit: Path | None,
+    verbose: bool,
     jobs: int | None,
     payloads: bool,
     **histories: Any,
@@ -57,7 +59,7 @@ def replay(
             "name a history file, a folder, a store with --store, or executions on AWS with --function or --execution"
         )
         raise Problem(f"nothing to check: {what}", USAGE)
-    with explained(), Findings(handler, as_json=as_json, junit=junit is not None) as found:
+    with explained(), Findings(handler, as_json=as_json, junit=junit is not None, verbose=verbose) as found:
         # Opened before there is anything to write, so that hours of work do not end at a file that cannot be there.
         with whole_file(junit, mode=PRIVATE if payloads else SHARED) if junit else nullcontext() as report_file:
             with _workers_explained(), apart():

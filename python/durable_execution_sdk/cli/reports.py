@@ -53,10 +53,11 @@ class Spool:
 class Findings(ExitStack):
     """What a check has found, as it is shown."""
 
-    def __init__(self, handler: str, *, as_json: bool, junit: bool) -> None:
+    def __init__(self, handler: str, *, as_json: bool, junit: bool, verbose: bool = False) -> None:
         super().__init__()
         self._handler = handler
         self._as_json = as_json
+        self._verbose = verbose
         self._groups: Counter[str] = Counter()
         self._verdicts: Counter[str] = Counter()
         self._failures = 0
@@ -86,7 +87,7 @@ class Findings(ExitStack):
         if self._as_json:
             mark = ",\n" if len(self) else "\n"
             self._shown.add(mark + indent(json.dumps(report.to_dict(), indent=2), "    "))
-        elif not report.ok:
+        elif self._verbose or not report.ok:
             self._shown.add(f"{report}\n")
         if self._cases is not None:
             self._cases.add(_case(self._handler, report))

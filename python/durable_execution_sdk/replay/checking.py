@@ -39,7 +39,8 @@ class Report:
         verdict: `clean`: replays to its end; `frontier`: agrees as far as it is recorded; `diverged`; `ambiguous`:
             recorded operations were not asked for, which a removed tail or an abandoned race both explain;
             `not checkable`; `unreadable`: what stands there is no history, and nothing was checked.
-        agreed: How many recorded operations the code asked for and agreed with.
+        agreed: How many recorded operations the code asked for and agreed with, as a replay does: what is inside a
+            context that has ended is looked at, but not counted.
         operations: How many are recorded.
         cause: renamed, inserted, removed, reordered, moved, type changed or subtype changed, if it diverged.
         recorded: The recorded operation.
@@ -77,6 +78,7 @@ class Report:
         """As lines of text."""
         lines = [f"{self.history}: {self.verdict}" + (f" ({self.cause})" if self.cause else "")]
         rows = (
+            ("agreed", f"{self.agreed} of {self.operations} recorded operations" if self.operations else None),
             ("recorded", self.recorded),
             ("attempted", self.attempted),
             ("position", self.position),

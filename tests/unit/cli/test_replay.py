@@ -65,6 +65,12 @@ def test_a_divergence_is_shown_and_has_an_exit_code(store: Path, tmp_path: Path)
     assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
 
 
+def test_how_far_histories_that_agree_go_is_told_if_asked_for(store: Path, tmp_path: Path) -> None:
+    result = run(f"{__name__}:old", tmp_path / "one.json", "--verbose")
+    for part in ("one.json: clean", "agreed: 2 of 2 recorded operations", "agreed until: Step 'second'", "1 clean"):
+        assert part in result.stdout
+
+
 def test_json_holds_no_payloads(store: Path) -> None:
     result = run(f"{__name__}:new", "--store", store, "--json", "--jobs", 1)
     found = json.loads(result.stdout)
