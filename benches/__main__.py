@@ -71,7 +71,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("words", nargs="*", help="run the cases whose label contains one of these")
     parser.add_argument("--rounds", type=int, help="rounds per case instead of each case's own number")
-    parser.add_argument("--quick", action="store_true", help="one round each, without the largest histories")
+    parser.add_argument("--quick", action="store_true", help="one round each, without the rows that take longest")
     parser.add_argument("--ours-only", action="store_true", help="leave the official SDKs out")
     parser.add_argument("--json", type=Path, help="also keep the figures in this file")
     parser.add_argument("--check", action="store_true", help="exit with 1 where a budget is missed")

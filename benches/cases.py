@@ -72,6 +72,7 @@ REPLAY = (
             "us/op",
             steps(10_000, what="pages", transport="light", colour=colour),
             rounds=3,
+            heavy=colour == "async def",
         )
         for end, colour in zip(("", ", async def"), COLOURS, strict=True)
     ),
@@ -171,6 +172,7 @@ JAVASCRIPT = (
             rounds=3,
             against="javascript",
             other=other,
+            heavy=question == "wire",
         )
         for label, question, unit, arguments, other in (
             (
@@ -306,6 +308,7 @@ FIRST_RUNS = (
             steps(20, what="fresh", latency_ms=20, transport=transport, colour=colour),
             budget if colour == "def" else None,
             rounds=5 if colour == "def" else 3,
+            heavy=colour == "async def",
         )
         for end, colour in zip(("", ", async def"), COLOURS, strict=True)
         for words, transport, budget in (("boto3", "boto3", 2), ("light transport", "light", 4))
@@ -323,6 +326,7 @@ FIRST_RUNS = (
         rounds=3,
         against="bare",
         other=("wire", steps(20, what="boto3 alone", latency_ms=20)),
+        heavy=True,
     ),
     Case(
         "cold process to its first finished invocation, boto3, against a plain boto3 call",
@@ -332,6 +336,7 @@ FIRST_RUNS = (
         rounds=3,
         against="bare",
         other=("wire", steps(0, what="boto3 alone")),
+        heavy=True,
     ),
     Case("memory per replayed operation", "memory", "bytes", steps(50_000), 4, rounds=1),
 )
