@@ -20,8 +20,6 @@ const outer = async (context) => {
   return count;
 };
 
-const item = (value) => async (context) => context.step(async () => value);
-
 // Each makes a handler for so many operations, which answers with their number.
 export const handlers = {
   steps: (operations) => async (_, context) => {
@@ -71,7 +69,7 @@ export const handlers = {
 
   freshMap: (branches) => async (_, context) => {
     const inputs = Array.from({ length: branches }, (_, index) => index);
-    return (await context.map(inputs, async (branch, value) => item(value)(branch))).successCount;
+    return (await context.map(inputs, async (branch, value) => branch.step(async () => value))).successCount;
   },
 
   suspending: () => async (_, context) => context.wait({ hours: 1 }),
