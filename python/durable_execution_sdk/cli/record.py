@@ -52,6 +52,7 @@ def record(
     """
     choice = aws_choice(**aws)
     execution, out = _targets(words, choice, everything=everything)
+    _refuse_what_hides_nothing(patterns, keep_input=keep_input, no_payloads=no_payloads)
     with explained():
         if choice:
             recordings = choice.recordings(payloads=not no_payloads)
@@ -78,8 +79,18 @@ def _targets(words: tuple[str, ...], choice: AwsChoice, *, everything: bool) -> 
         raise Problem("--all means the executions of a store: name it, or --function and --execution, not both", USAGE)
     if len(words) != (1 if many else 2):
         wanted = "OUT alone" if many else "EXECUTION and OUT (or --all, --function or --execution, and OUT alone)"
-        raise Problem(f"name {wanted}; given were {len(words)} words", USAGE)
+        raise Problem(f"name {wanted}; given: {' '.join(words) or 'nothing'}", USAGE)
     return (None if many else words[0]), Path(words[-1])
+
+
+def _refuse_what_hides_nothing(patterns: tuple[str, ...], *, keep_input: bool, no_payloads: bool) -> None:
+    """Whoever masks wants that something is hidden, and what is written by mistake cannot be taken back."""
+    if "" in patterns:
+        raise Problem("--mask '' matches nothing: name operations, or '*' for all of them and the input", USAGE)
+    if keep_input and no_payloads:
+        raise Problem("--no-payloads leaves the input out: use --mask '*' --keep-input to have it", USAGE)
+    if keep_input and "*" not in patterns:
+        raise Problem("--keep-input belongs to --mask '*': without that, the input is kept anyway", USAGE)
 
 
 def _masked(
@@ -101,7 +112,7 @@ def _write(out: Path, recordings: Iterator[Recording], *, single: bool) -> int:
             if not count:
                 raise Problem("there is no execution to record", NOT_FOUND)  # and no file appears
         return count
-    if out.exists() and not out.is_dir():
+    if not out.is_dir() and (out.exists() or out.suffix == ".json"):
         raise Problem(f"{out} is a file: many executions go to a folder, or to a .jsonl file", USAGE)
     return sum(1 for _ in write_folder(out, recordings))
 

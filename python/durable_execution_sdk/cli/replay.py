@@ -54,6 +54,8 @@ def replay(
     or cannot tell; 5: none does, but a file or a line is no history; 6: neither, but a history is not checkable.
     """
     choice = history_choice(**histories)
+    if not choice and ":" not in handler:
+        raise Problem(f"{handler} is no MODULE:HANDLER, such as orders:handler; that comes before the histories", USAGE)
     if not choice:
         what = (
             "name a history file, a folder, a store with --store, or executions on AWS with --function or --execution"

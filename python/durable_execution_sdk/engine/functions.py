@@ -47,7 +47,7 @@ def load(target: str) -> Handler:
         FunctionNotFound: Says which part is wrong.
     """
     module_name, _, attribute = target.partition(":")
-    if not module_name or not attribute:
+    if not module_name or not attribute or module_name.startswith(".") or "/" in module_name:
         raise FunctionNotFound(f"{target!r} is no function: expected module:attribute, such as orders:handler.")
     try:
         found: Any = importlib.import_module(module_name)

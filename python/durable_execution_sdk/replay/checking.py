@@ -39,8 +39,8 @@ class Report:
         verdict: `clean`: replays to its end; `frontier`: agrees as far as it is recorded; `diverged`; `ambiguous`:
             recorded operations were not asked for, which a removed tail or an abandoned race both explain;
             `not checkable`; `unreadable`: what stands there is no history, and nothing was checked.
-        agreed: How many recorded operations the code asked for and agreed with, as a replay does: what is inside a
-            context that has ended is looked at, but not counted.
+        agreed: How many recorded operations the code asked for and agreed with, inside
+            contexts that have ended too, where the check has gone through those again.
         operations: How many are recorded.
         cause: renamed, inserted, removed, reordered, moved, type changed or subtype changed, if it diverged.
         recorded: The recorded operation.
@@ -135,10 +135,11 @@ def _clean(handler: Callable[..., Any], history: History) -> Report | None:
         return None
     records = history.operations
     inner = reopened(records)
-    if inner is not None and glance(handler, replace(history, operations=inner)) is None:
+    inside = seen if inner is None else glance(handler, replace(history, operations=inner))
+    if inside is None:
         return None
     last = next((str(shape_of(record)) for record in reversed(records) if record["Id"] == seen.last), None)
-    return Report(history.name, CLEAN, seen.agreed, len(records) - 1, last_agreeing=last if seen.agreed else None)
+    return Report(history.name, CLEAN, inside.agreed, len(records) - 1, last_agreeing=last if seen.agreed else None)
 
 
 def _closely(handler: Callable[..., Any], history: History, *, payloads: bool = False) -> Report:
@@ -147,9 +148,9 @@ def _closely(handler: Callable[..., Any], history: History, *, payloads: bool = 
     if report.verdict == FAILED:
         return report
     if report.ok:
-        found = _inside(handler, history)
+        found, agreed = _inside(handler, history)
         if found is None:
-            return report
+            return replace(report, agreed=max(report.agreed, agreed))
         note = f"{found.note}; {_INSIDE}" if found.note else _INSIDE
         report = replace(report, verdict=found.verdict, note=note, attempted=None, line=None, frontier=())
         if found.left is not None:
@@ -286,25 +287,27 @@ class _Inside:
     left: Record | None = None
 
 
-def _inside(handler: Callable[..., Any], history: History) -> _Inside | None:
-    """What is wrong inside contexts that have ended, found by going through them again; None if nothing is.
+def _inside(handler: Callable[..., Any], history: History) -> tuple[_Inside | None, int]:
+    """What is wrong inside contexts that have ended, found by going through them again, and how many operations agreed.
 
     The code around a context that failed got its error. So one in which the code does not end in that error is left
     shut, and everything is gone through without it.
     """
     shut: set[str] = set()
     left: Record | None = None
+    agreed = 0
     while (again := reopened(history.operations, shut)) is not None:
         seen = observe(handler, replace(history, operations=again))
+        agreed = max(agreed, len(seen.agreed))
         if not seen.otherwise:
             found = _inside_as_recorded(history, again, seen)
             if found is not None:
-                return found
+                return found, agreed
             break
         returned = {key for key, by_returning in seen.otherwise.items() if by_returning}
         left = left or next(_unmet(again, seen, returned), None)
         shut |= seen.otherwise.keys()
-    return None if left is None else _Inside(AMBIGUOUS, _TAIL, left=left)
+    return (None if left is None else _Inside(AMBIGUOUS, _TAIL, left=left)), agreed
 
 
 def _inside_as_recorded(history: History, again: Sequence[Record], seen: Observed) -> _Inside | None:

@@ -61,6 +61,7 @@ class Observed:
         status: Of the invocation; RAISED if it raised.
         error: What the handler raised.
         met: Ids of the recorded operations that were asked for and agree, in that order.
+        agreed: The same, with those whose failure was handed on at once.
         diverged: Where they do not agree, whether or not user code let the error of that pass.
         frontier: Where something would have started or run that history does not hold.
         ended: Contexts that were gone through again, to the end that they had.
@@ -72,6 +73,7 @@ class Observed:
     status: str = ""
     error: BaseException | None = None
     met: list[str] = field(default_factory=list)
+    agreed: set[str] = field(default_factory=set)
     diverged: list[Asked] = field(default_factory=list)
     frontier: list[Asked] = field(default_factory=list)
     ended: set[str] = field(default_factory=set)
@@ -164,7 +166,9 @@ class _Observer(Watch):
         if record is None:
             if not is_virtual and key not in self._asked:
                 self._asked[key] = Asked(identity, calling_line(), None)
-        elif (is_virtual or shape_asked(identity) != shape_of(record)) and key not in self._asked:
+        elif not is_virtual and shape_asked(identity) == shape_of(record):
+            self._seen.agreed.add(key)
+        elif key not in self._asked:
             self._asked[key] = Asked(identity, calling_line(), record)
             self._seen.diverged.append(self._asked[key])
 

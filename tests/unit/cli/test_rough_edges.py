@@ -121,3 +121,31 @@ def test_ctrl_c_ends_a_check_of_a_handler_that_never_returns(folder: Path, jobs:
     check.send_signal(signal.SIGINT)
     said, complained = check.communicate(timeout=60)
     assert (check.returncode, said, complained) == (130, "", "durable: interrupted\n")
+
+
+def test_a_handler_that_is_forgotten_or_named_as_a_file_is_told(folder: Path) -> None:
+    for words, says in (
+        (["histories/one.json"], "histories/one.json is no MODULE:HANDLER, such as orders:handler"),
+        (["./orders:handler", folder], "'./orders:handler' is no function: expected module:attribute"),
+    ):
+        done = durable("replay", *words)
+        assert (done.exit_code, says in done.stderr) == (2, True), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--mask", ""], "--mask '' matches nothing"),
+        (["--mask", "one", "--keep-input"], "--keep-input belongs to --mask '*'"),
+        (["--mask", "*", "--keep-input", "--no-payloads"], "--no-payloads leaves the input out"),
+    ],
+)
+def test_masks_that_hide_nothing_write_nothing(folder: Path, options: list[str], says: str) -> None:
+    done = durable("record", "first", folder / "out.json", "--store", folder / "store.db", *options)
+    assert (done.exit_code, says in done.stderr, (folder / "out.json").exists()) == (2, True, False)
+
+
+def test_many_executions_make_no_folder_that_looks_like_a_file(folder: Path) -> None:
+    done = durable("record", "--all", folder / "out.json", "--store", folder / "store.db")
+    assert (done.exit_code, "to a folder, or to a .jsonl file" in done.stderr) == (2, True)
+    assert not (folder / "out.json").exists()

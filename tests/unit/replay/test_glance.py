@@ -85,7 +85,7 @@ def test_tasks_of_an_async_handler_are_counted(tmp_path: Path) -> None:
     [history] = read_store(tmp_path / "store.db")
     report = _clean(handler, history)
     assert report is not None
-    assert report.agreed == 4
+    assert report.agreed == 5
     assert report == _closely(handler, history)
 
 

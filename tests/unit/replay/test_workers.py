@@ -112,7 +112,7 @@ def test_a_worker_that_ends_by_itself_is_told(folder: Path) -> None:
 def alive() -> int:
     """Histories that this process holds, without those in cycles that nobody holds."""
     gc.collect()
-    return sum(isinstance(one, History) for one in gc.get_objects())
+    return sum(type(one) is History for one in gc.get_objects())
 
 
 def test_one_history_at_a_time_is_in_memory(folder: Path) -> None:
