@@ -25,7 +25,7 @@ from durable_execution_sdk.cli.histories import HistoryChoice, history_choice, h
 from durable_execution_sdk.cli.problems import NOT_FOUND, STORE, USAGE, Problem, explained, tell
 from durable_execution_sdk.engine.files import SHARED, whole_file
 from durable_execution_sdk.replay import History, Unreadable
-from durable_execution_sdk.replay.benching import Timing, grown_bytes, operations_in, rounds_of, timing_of
+from durable_execution_sdk.replay.benching import NotReplayed, Timing, grown_bytes, operations_in, rounds_of, timing_of
 from durable_execution_sdk.replay.bodies import built_in
 from durable_execution_sdk.replay.official import OfficialSide
 from durable_execution_sdk.replay.offline import event_of
@@ -101,6 +101,8 @@ def bench(
             made = range(1, count + 1)
             histories = [synthetic_history(cast(Shape, shape), operations, result_bytes, number) for number in made]
         python = official_python or (sys.executable if official else None)
+        if not choice and handler is not None:
+            _require_shape(handler, body, histories, shape)
         with _official(python, body, histories, handler or shape) as theirs:
             found, took = _measured(body, histories, rounds, warm_up, theirs, quiet=as_json)
         if saved is not None:
@@ -138,6 +140,14 @@ def _refuse_what_counts_for_nothing(*, is_recorded: bool, is_own: bool) -> None:
             raise Problem(f"{parameter.opts[0]} is for made-up histories: leave it out, or the recorded ones", USAGE)
         if is_own and parameter.name == "is_async":
             raise Problem("--async chooses the built-in handler: leave it out, or MODULE:HANDLER", USAGE)
+
+
+def _require_shape(handler: str, body: Callable[[Any, Any], Any], histories: Sequence[History], shape: str) -> None:
+    try:
+        operations_in(body, histories[0])
+    except NotReplayed:
+        what = f"{handler} does not replay histories that are made up, here of the shape {shape} and without names"
+        raise Problem(f"{what}: name recorded ones, or leave the handler out", USAGE) from None
 
 
 def _readable(choice: HistoryChoice) -> Iterator[History]:

@@ -51,7 +51,7 @@ def replay(
     """Check a handler against recorded histories, offline: no step runs, nothing is sent.
 
     A HISTORY is a file of `durable record`, or a .jsonl file with one history a line. Exit code 1: a history diverges,
-    or cannot tell; 5: none does, but a file or a line is no history; 6: neither, but a history is not checkable.
+    or is ambiguous; 5: none does, but a file or a line is no history; 6: neither, but a history is not checkable.
     """
     choice = history_choice(**histories)
     if not choice and ":" not in handler:

@@ -93,7 +93,9 @@ def operations_in(body: Body, history: History, *, to_the_end: bool = False) -> 
     try:
         with offline:
             status = DurableFunction(body, seen.opened).invoke(event_of(history), None, Nowhere())["Status"]
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise NotReplayed(f"The handler does not replay {history.name}: {type(error).__name__}. {way_out}") from error
     if seen.differs or (status == "FAILED" and not history.failed):
         raise NotReplayed(f"The handler does not replay {history.name}. {way_out}")

@@ -48,7 +48,9 @@ def glance(handler: Callable[..., Any], history: History) -> Clean | None:
     with offline:
         try:
             status = probe.invoke(event_of(history), None, Nowhere())["Status"]
-        except (Exception, SystemExit):
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # whatever it is, the close look tells
             return None
     if status != "SUCCEEDED" or seen.withheld or seen.differs:
         return None

@@ -11,6 +11,7 @@ from durable_execution_sdk.engine import HistoryFileError
 from durable_execution_sdk.engine.export import history_of as file_of
 from durable_execution_sdk.replay.events import without_payloads
 
+_STORE: Final = b"SQLite format 3"
 _WAY_OUT: Final = "`durable record` writes histories; leave out what is none."
 
 
@@ -69,6 +70,8 @@ def parse(name: str, text: bytes) -> History | Unreadable:
     try:
         found = _loaded(text)
     except (ValueError, RecursionError) as error:
+        if text.startswith(_STORE):
+            return Unreadable(name, "it is a store: name it with --store, or read it with `read_store`")
         return Unreadable(name, _none(f"it is no JSON: {_reason(error)}" if text.strip() else "it is empty"))
     flaw = _flaw_of(found)
     return _made(name, found) if flaw is None else Unreadable(name, flaw)
@@ -78,7 +81,8 @@ def _reason(error: Exception) -> str:
     """What is wrong with JSON. The line is left out where there is one: it would be taken for that of the file."""
     if isinstance(error, json.JSONDecodeError):
         line = f"line {error.lineno}, " if error.lineno > 1 else ""
-        return f"{error.msg.removesuffix(' at')} at {line}column {error.colno}"
+        hint = " (one history a line makes a file that ends in .jsonl)" if error.msg == "Extra data" else ""
+        return f"{error.msg.removesuffix(' at')} at {line}column {error.colno}{hint}"
     if isinstance(error, UnicodeDecodeError):
         return "its bytes are no UTF-8"
     return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)

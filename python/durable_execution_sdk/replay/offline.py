@@ -255,7 +255,9 @@ def run_offline(
     with offline:
         try:
             seen.status = probe.invoke(_event_over(arn, operations), None, Nowhere())["Status"]
-        except (Exception, SystemExit) as error:  # one handler that wants to end the process ends no check
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # one handler that wants to end the process ends no check
             seen.status = "RAISED"
             seen.error = seen.error or error
     return seen

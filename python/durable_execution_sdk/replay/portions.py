@@ -104,9 +104,14 @@ def items(path: Path) -> Iterator[Item]:
         yield from _on_lines(name)
     else:
         try:
-            yield InFile(name, path.stat().st_size)
+            about = path.stat()
         except OSError as error:
             yield _unread(name, error)
+            return
+        file = InFile(name, about.st_size)
+        # What only this process has, such as standard input or a pipe of the shell, it reads itself.
+        is_own = name.startswith(("/dev/", "/proc/")) or not stat.S_ISREG(about.st_mode)
+        yield _from_file(file) if is_own else file
 
 
 def _in_folder(folder: str) -> Iterator[Item]:

@@ -116,6 +116,7 @@ def test_what_is_wrong_is_said(store: Path, tmp_path: Path) -> None:
         (["--baseline", tmp_path / "no.json"], 2, "is no baseline"),
         ([f"{__name__}:handler", tmp_path / "absent"], 3, "there is no"),
         ([f"{__name__}:other", tmp_path / "one.json"], 2, "does not replay"),
+        ([f"{__name__}:other", "--operations", 5], 2, "does not replay histories that are made up"),
         ([f"{__name__}:figures", tmp_path / "one.json"], 2, "no durable handler"),
         ([f"{__name__}:handler", tmp_path / "one.json", "--count", 2], 2, "--count is for made-up histories"),
         ([f"{__name__}:handler", "--async"], 2, "--async chooses the built-in handler"),

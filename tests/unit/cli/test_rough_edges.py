@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -42,6 +43,11 @@ def changed(event: object, context: DurableContext) -> None:
 @durable_execution
 def leaving(event: object, context: DurableContext) -> None:
     sys.exit(4)
+
+
+@durable_execution
+def cancelled(event: object, context: DurableContext) -> None:
+    raise asyncio.CancelledError
 
 
 @pytest.fixture
@@ -85,9 +91,10 @@ def test_words_in_the_wrong_order_are_told(folder: Path) -> None:
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_handler_that_ends_the_process_ends_no_check(folder: Path, jobs: int) -> None:
-    done = durable("replay", f"{__name__}:leaving", "--store", folder / "store.db", "--jobs", jobs)
-    assert (done.exit_code, "2 not checkable" in done.stdout) == (6, True), done.output
-    assert "raises SystemExit" in done.stdout
+    for name, raised in (("leaving", "SystemExit"), ("cancelled", "CancelledError")):
+        done = durable("replay", f"{__name__}:{name}", "--store", folder / "store.db", "--jobs", jobs)
+        assert (done.exit_code, "2 not checkable" in done.stdout) == (6, True), done.output
+        assert f"raises {raised}" in done.stdout
 
 
 def test_any_name_makes_a_report_that_is_xml(folder: Path) -> None:

@@ -46,6 +46,11 @@ def why(path: Path) -> str:
         (b'{\n"arn": ', "it is no JSON: Expecting value at line 2, column 8"),
         (b"caf\xe9", "it is no JSON: its bytes are no UTF-8"),
         (b"[" * 100_000, "it is no JSON: it is nested too deeply"),
+        (
+            b"{}\n{}",
+            "it is no JSON: Extra data at line 2, column 1 (one history a line makes a file that ends in .jsonl)",
+        ),
+        (b"SQLite format 3\0 and more", "it is a store: name it with --store"),
         (b"1", "it is no JSON object"),
         (b"{}", "it has no execution ARN, or no operations"),
         (b'{"formatVersion": 9}', "it has format version 9; this version of durable-execution-sdk reads up to 1"),

@@ -69,6 +69,17 @@ def test_histories_are_found_by_name_without_being_read(folder: Path) -> None:
     ]
 
 
+def test_what_only_this_process_has_is_read_by_it(folder: Path) -> None:
+    """Such as a pipe that a shell names: whoever else opens it finds nothing, or something else."""
+    reader, writer = os.pipe()
+    os.write(writer, (folder / "b.json").read_bytes())
+    os.close(writer)
+    [history] = items(Path(f"/dev/fd/{reader}"))
+    os.close(reader)
+    assert isinstance(history, History)
+    assert len(history.operations) == 2
+
+
 def test_lines_are_read_from_the_middle_of_a_file(folder: Path) -> None:
     last = list(items(folder / "below" / "c.jsonl"))[-1:]
     [history] = load(last)
