@@ -22,7 +22,7 @@ from durable_execution_sdk._drivers.bodies import is_async as is_async_body
 from durable_execution_sdk.cli import tables
 from durable_execution_sdk.cli.handlers import apart, load_durable
 from durable_execution_sdk.cli.histories import HistoryChoice, history_choice, history_options, require_paths
-from durable_execution_sdk.cli.problems import NOT_FOUND, STORE, USAGE, Problem, explained, tell
+from durable_execution_sdk.cli.problems import NOT_FOUND, STORE, USAGE, Problem, explained, stoppable, tell
 from durable_execution_sdk.engine.files import SHARED, whole_file
 from durable_execution_sdk.replay import History, Unreadable
 from durable_execution_sdk.replay.benching import NotReplayed, Timing, grown_bytes, operations_in, rounds_of, timing_of
@@ -87,7 +87,7 @@ def bench(
     if baseline is not None:
         require_paths(baseline)
     before = None if baseline is None else _baseline(baseline)
-    with explained(), ExitStack() as stack:
+    with explained(), stoppable(), ExitStack() as stack:
         saved = (
             stack.enter_context(whole_file(save, mode=SHARED)) if save else None
         )  # before the work, which takes long

@@ -8,8 +8,10 @@ history is not checkable; 130 interrupted with Ctrl-C. The guide of the command 
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any
@@ -72,11 +74,45 @@ def tell(pieces: Iterable[str]) -> None:
             raise Problem(f"standard output: {error.strerror or error}", STORE) from None
 
 
+class Stopped(KeyboardInterrupt):
+    """Another signal than that of Ctrl-C ends the command."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Let the signals that end a job end the block as Ctrl-C does, so that it leaves no half file and no process.
+
+    Not where a handler runs for real: that may be killed at any moment, and must not see an exception for it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, _: object) -> None:
+        raise Stopped(number)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler == signal.SIG_DFL:  # nohup has others ignored
+            signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 @contextmanager
 def explained() -> Iterator[None]:
     """Turn the engine's errors, and Ctrl-C, into one line and an exit code."""
     try:
         yield
+    except Stopped as error:
+        raise Problem(f"ended by {signal.Signals(error.number).name}", 128 + error.number) from None
     except KeyboardInterrupt:
         raise Problem("interrupted", INTERRUPTED) from None
     except EngineError as error:

@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from durable_execution_sdk.cli.problems import NOT_FOUND, USAGE, Problem, explained
+from durable_execution_sdk.cli.problems import NOT_FOUND, USAGE, Problem, explained, stoppable
 from durable_execution_sdk.cli.sources import AwsChoice, aws_choice, aws_options, require_store, store_option
 from durable_execution_sdk.replay import Recording, lines_file, masked, record_store, write_folder
 from durable_execution_sdk.replay.masking import matches
@@ -53,7 +53,7 @@ def record(
     choice = aws_choice(**aws)
     execution, out = _targets(words, choice, everything=everything)
     _refuse_what_hides_nothing(patterns, keep_input=keep_input, no_payloads=no_payloads)
-    with explained():
+    with explained(), stoppable():
         if choice:
             recordings = choice.recordings(payloads=not no_payloads)
         else:

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from durable_execution_sdk.cli.handlers import apart, load_durable
 from durable_execution_sdk.cli.histories import HistoryChoice, history_choice, history_options
-from durable_execution_sdk.cli.problems import NOT_FOUND, USAGE, Problem, explained, tell
+from durable_execution_sdk.cli.problems import NOT_FOUND, USAGE, Problem, explained, stoppable, tell
 from durable_execution_sdk.cli.reports import Findings
 from durable_execution_sdk.engine.files import PRIVATE, SHARED, whole_file
 from durable_execution_sdk.replay import Report
@@ -61,7 +61,11 @@ def replay(
             "name a history file, a folder, a store with --store, or executions on AWS with --function or --execution"
         )
         raise Problem(f"nothing to check: {what}", USAGE)
-    with explained(), Findings(handler, as_json=as_json, junit=junit is not None, verbose=verbose) as found:
+    with (
+        explained(),
+        stoppable(),
+        Findings(handler, as_json=as_json, junit=junit is not None, verbose=verbose) as found,
+    ):
         # Opened before there is anything to write, so that hours of work do not end at a file that cannot be there.
         with whole_file(junit, mode=PRIVATE if payloads else SHARED) if junit else nullcontext() as report_file:
             with _workers_explained(), apart():

@@ -6,13 +6,14 @@ import gc
 import os
 import signal
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack
 from itertools import chain, islice, tee
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import Any, Final
 
 from durable_execution_sdk.engine.functions import load as load_function
@@ -104,12 +105,21 @@ _always = ExitStack()
 def _start_worker(target: str) -> None:
     global _handler  # noqa: PLW0603  # what a process of a pool is started with has no other place
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that deals hears of it, and sends no more
+    threading.Thread(target=_end_with_who_deals, daemon=True).start()
     sys.stdout = sys.stderr  # standard output is left to the report
     _handler = load_function(target)
     _always.enter_context(offline)
     # What is there now stays; a history is garbage as a whole, and most of it without the collector.
     gc.collect()
     gc.freeze()
+
+
+def _end_with_who_deals() -> None:
+    """A pool's workers wait without end for one that was killed, and keep its pipes open."""
+    dealing = parent_process()
+    if dealing is not None:
+        dealing.join()
+        os._exit(1)
 
 
 def _check_portion(portion: Sequence[Item], payloads: bool) -> _Done:
