@@ -30,6 +30,7 @@ from durable_execution_sdk.replay.histories import History
 _STANDARD_LIBRARY = str(Path(os.__file__).parent) + os.sep
 _PACKAGE = str(Path(__file__).resolve().parents[1]) + os.sep
 _CALLS = ("connect", "connect_ex", "sendto", "bind")
+_LOOK_UPS = ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr", "getnameinfo")
 
 
 class SideEffectError(RuntimeError):
@@ -352,14 +353,16 @@ def _forbid() -> Callable[[], None]:
     # What the SDK would log of an invocation that ends is what the report says; it may hold payloads.
     disabled, logger.disabled = logger.disabled, True
     before = {name: socket.socket.__dict__.get(name) for name in _CALLS}
-    resolve = socket.getaddrinfo
+    look_ups = {name: getattr(socket, name) for name in _LOOK_UPS}
     for name in _CALLS:
         setattr(socket.socket, name, _refuse)
-    socket.getaddrinfo = _refuse
+    for name in _LOOK_UPS:
+        setattr(socket, name, _refuse)
 
     def allow() -> None:
         logger.disabled = disabled
-        socket.getaddrinfo = resolve
+        for name, look_up in look_ups.items():
+            setattr(socket, name, look_up)
         for name, method in before.items():
             if method is None:
                 delattr(socket.socket, name)

@@ -114,18 +114,33 @@ def test_an_unfinished_history_ends_at_its_frontier(tmp_path: Path) -> None:
     assert ran == []
 
 
-def test_a_network_call_outside_steps_is_refused(tmp_path: Path) -> None:
+def sent() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+        datagrams.sendto(b"out", ("127.0.0.1", 9))
+
+
+@pytest.mark.parametrize(
+    "reach_out",
+    [
+        lambda: socket.create_connection(("127.0.0.1", 9)),
+        sent,
+        lambda: socket.getaddrinfo("localhost", 9),
+        lambda: socket.gethostbyname("localhost"),
+        lambda: socket.gethostbyaddr("127.0.0.1"),
+    ],
+)
+def test_a_network_call_outside_steps_is_refused(tmp_path: Path, reach_out: Callable[[], object]) -> None:
     history = recorded(tmp_path, handler_of(steps("a")))
 
     @durable_execution
     def handler(event: Any, context: DurableContext) -> None:
-        socket.create_connection(("127.0.0.1", 9))
+        reach_out()
 
-    before = socket.socket.connect
+    before = socket.socket.connect, socket.socket.sendto, socket.getaddrinfo, socket.gethostbyname
     report = check(handler, history)
     assert report.verdict == "not checkable"
     assert "outside a step" in (report.note or "")
-    assert socket.socket.connect is before
+    assert (socket.socket.connect, socket.socket.sendto, socket.getaddrinfo, socket.gethostbyname) == before
 
 
 def test_a_new_error_of_the_handler_is_not_clean(tmp_path: Path) -> None:
