@@ -16,6 +16,7 @@ use pyo3::types::{PyBytes, PyList, PyMapping, PyString};
 
 use crate::errors::history_error;
 use crate::held::Held;
+use crate::reader;
 use crate::record::Record;
 use crate::scope::Scope;
 use crate::source::{Contexts, Found, Origin, Recent, id_text, read_object};
@@ -113,25 +114,27 @@ impl Journal {
 
     /// Index objects in groups, so that what was just read is still near; what comes before a wrong one stays.
     fn put_objects(&self, operations: &Bound<'_, PyAny>) -> PyResult<()> {
-        const GROUP: usize = 64;
         let py = operations.py();
         let expected = operations.len().unwrap_or(0);
         self.state.with(py, |state| state.history.reserve(expected));
-        let mut read = Vec::with_capacity(expected.min(GROUP));
+        let mut read = Vec::with_capacity(expected.min(reader::GROUP));
         let mut recent = Recent::default();
-        let mut add = |operation| -> PyResult<()> {
-            read.push(read_object(&operation?, &mut recent)?);
-            if read.len() == GROUP {
-                self.put_all(py, read.drain(..))?;
-            }
-            Ok(())
-        };
         if let Ok(list) = operations.cast::<PyList>() {
-            list.iter().try_for_each(|operation| add(Ok(operation)))?;
+            for start in (0..).step_by(reader::GROUP) {
+                if start >= list.len() {
+                    break;
+                }
+                let outcome = reader::read_group(list, start, &mut recent, &mut read);
+                self.put_all(py, read.drain(..))?;
+                outcome?;
+            }
         } else {
-            operations.try_iter()?.try_for_each(&mut add)?;
+            for operation in operations.try_iter()? {
+                let found = read_object(&operation?, &mut recent)?;
+                self.put_all(py, std::iter::once(found))?;
+            }
         }
-        self.put_all(py, read.into_iter())
+        Ok(())
     }
 
     fn put_page(&self, page: &Bound<'_, PyBytes>, scanned: &Scanned) -> PyResult<()> {

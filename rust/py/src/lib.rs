@@ -10,6 +10,7 @@ mod held;
 mod journal;
 mod lane;
 mod promise;
+mod reader;
 mod record;
 mod scope;
 mod source;

@@ -5,6 +5,7 @@ use durable_core::history::{History, Slot};
 use durable_core::ids::Id;
 use durable_core::page::{self, Located, Span};
 use durable_core::status::{Kind, Status, SubType};
+use pyo3::Borrowed;
 use pyo3::exceptions::PyValueError;
 use pyo3::ffi::PyObject;
 use pyo3::intern;
@@ -344,17 +345,20 @@ pub struct Recent<'py> {
 }
 
 impl<'py> Recent<'py> {
-    fn share(&mut self, name: &mut Option<Bound<'py, PyString>>) {
-        let Some(new) = name else {
-            return;
-        };
-        let same = |known: &&Bound<'py, PyString>| bytes_of(known) == bytes_of(new);
+    /// The same text, as an object that came before if there is one. Runs no Python code: only strings are kept, whose
+    /// bytes are known and whose end is nobody's business.
+    #[inline]
+    pub fn shared(&mut self, name: Borrowed<'_, 'py, PyString>) -> Py<PyString> {
+        let same =
+            |known: &&Bound<'py, PyString>| known.is(name) || bytes_of(known) == bytes_of(&name);
         if let Some(known) = self.names.iter().flatten().find(same) {
-            *name = Some(known.clone());
-        } else {
-            self.names[self.oldest % self.names.len()] = Some(new.clone());
+            return known.clone().unbind();
+        }
+        if name.is_exact_instance_of::<PyString>() {
+            self.names[self.oldest % self.names.len()] = Some(name.to_owned());
             self.oldest = self.oldest.wrapping_add(1);
         }
+        name.to_owned().unbind()
     }
 }
 
@@ -404,7 +408,8 @@ pub fn read_object<'py>(
         replay_children: members.replay_children,
         irregular: members.irregular,
     };
-    recent.share(&mut members.name);
+    let name = members.name.as_ref();
+    let name = name.map(|name| recent.shared(name.as_borrowed()));
     let parent = word(members.parent_id.as_ref());
     Ok(Found {
         id,
@@ -413,7 +418,7 @@ pub fn read_object<'py>(
             facts: PackedFacts::new(facts),
             parent: NOWHERE,
             whole: whole.clone().unbind(),
-            name: members.name.map(Bound::unbind),
+            name,
             result: members.result.map(Bound::unbind),
         },
     })
