@@ -88,7 +88,7 @@ def _workers_explained() -> Iterator[None]:
     try:
         yield
     except BrokenProcessPool:
-        what = "a worker process ended by itself: memory ran out, or the handler ends its process. Try --jobs 1"
+        what = "worker processes end by themselves: memory runs out, or the handler ends its process. Try --jobs 1"
         raise Problem(what, USAGE) from None
 
 

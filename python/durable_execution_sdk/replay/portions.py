@@ -63,6 +63,13 @@ def size_of(item: Item) -> int:
     return 0 if isinstance(item, Unreadable) else item.size_bytes
 
 
+def name_of(item: Item) -> str:
+    """How reports name it."""
+    if isinstance(item, InFile):
+        return item.path
+    return f"{item.path}:{item.number}" if isinstance(item, OnLine) else item.name
+
+
 def read(path: Path) -> Iterator[History | Unreadable]:
     """The histories of a file (`.jsonl`: one a line, read as a stream), or of the files of a folder and those below it.
 
@@ -198,7 +205,7 @@ def load(wanted: Iterable[Item]) -> Iterator[History | Unreadable]:
 
 
 def _from_file(item: InFile | OnLine) -> History | Unreadable:
-    name = item.path if isinstance(item, InFile) else f"{item.path}:{item.number}"
+    name = name_of(item)
     try:
         with open(item.path, "rb", buffering=0) as file:
             if isinstance(item, InFile):
@@ -236,6 +243,7 @@ __all__ = [
     "in_store",
     "items",
     "load",
+    "name_of",
     "read",
     "read_store",
     "size_of",

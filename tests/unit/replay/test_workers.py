@@ -39,6 +39,13 @@ def fatal(event: Any, context: DurableContext) -> None:
     os._exit(1)
 
 
+@durable_execution
+def fatal_at_times(event: Any, context: DurableContext) -> None:
+    context.step(lambda _: None, name="first")
+    if event["fatal"]:
+        os._exit(1)
+
+
 def noted(item: Item) -> str:
     return Path(item.path).name if isinstance(item, InFile | OnLine) else item.name
 
@@ -112,9 +119,24 @@ def test_what_is_no_history_has_its_report_among_the_others(folder: Path, jobs: 
     assert [Path(report.history).name for report in reports if not report.ok] == ["b.json", "c.jsonl:6"]
 
 
-def test_a_worker_that_ends_by_itself_is_told(folder: Path) -> None:
+def test_workers_that_end_at_every_history_are_told(folder: Path) -> None:
+    checked = check_many(f"{__name__}:fatal", items(folder), 2)
+    for _ in range(3):
+        report, _ = next(checked)
+        assert (report.verdict, "ends by itself" in (report.note or "")) == ("not checkable", True)
     with pytest.raises(BrokenProcessPool):
-        list(check_many(f"{__name__}:fatal", items(folder), 2))
+        next(checked)
+
+
+def test_a_worker_that_ends_at_one_history_ends_no_check(tmp_path: Path) -> None:
+    with Engine(tmp_path / "store.db") as engine:
+        for number in range(9):
+            engine.run(handler, {"fatal": number == 4}, name=f"number-{number}")
+    found = [*in_store(tmp_path / "store.db")] * 3
+    reports = [report for report, _ in check_many(f"{__name__}:fatal_at_times", found, 2)]
+    assert [report.history for report in reports] == [item.name for item in found if isinstance(item, InStore)]
+    assert {report.history for report in reports if report.verdict == "not checkable"} == {"number-4"}
+    assert {report.verdict for report in reports if report.history != "number-4"} == {"clean"}
 
 
 # --- what is in memory meanwhile --------------------------------------------------------------------------------------
