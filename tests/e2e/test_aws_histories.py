@@ -322,6 +322,18 @@ def test_a_recorded_file_says_the_same(aws: RecordedLoopback, tmp_path: Path) ->
         assert (done.exit_code, says in done.stdout) == (code, True), done.output
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_was_read_before_aws_gives_no_more_is_checked(aws: RecordedLoopback, engine: Engine, jobs: int) -> None:
+    one = arn_of(engine, "one")
+    absent = one.rpartition("/")[0] + "/absent"
+    words = ("replay", f"{LOCAL}:order", "--execution", one, "--execution", absent, "--jobs", jobs)
+    done = durable(aws, *words)
+    assert (done.exit_code, done.stderr) == (5, ""), done.output
+    for part in ("AWS: unreadable", "nothing is read from here on: ", "1 clean", "1 unreadable"):
+        assert part in done.stdout
+    assert durable(aws, *words[:2], "--execution", absent).exit_code == 3
+
+
 def test_nothing_to_check_on_aws(aws: RecordedLoopback) -> None:
     assert durable(aws, "replay", f"{LOCAL}:order", "--function", "order", "--named", "nobody").exit_code == 3
     assert durable(aws, "replay", f"{LOCAL}:order", "--function", "nobody").exit_code == 3

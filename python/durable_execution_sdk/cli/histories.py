@@ -11,7 +11,7 @@ import click
 
 from durable_execution_sdk.cli.problems import NOT_FOUND, Problem
 from durable_execution_sdk.cli.sources import AwsChoice, aws_choice, aws_options
-from durable_execution_sdk.replay import history_from
+from durable_execution_sdk.replay import HistorySourceError, Unreadable, history_from
 from durable_execution_sdk.replay.portions import Item, bytes_in, in_store, items
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -35,11 +35,24 @@ class HistoryChoice:
         if self.store is not None:
             yield from in_store(self.store)
         if self.aws:
-            yield from (history_from(recording) for recording in self.aws.recordings())
+            yield from _as_far_as_given(self.aws)
 
     def size_bytes(self) -> int | None:
         """How much there is to read; None if that is not known beforehand."""
         return None if self.store is not None or self.aws else sum(map(bytes_in, self.paths))
+
+
+def _as_far_as_given(aws: AwsChoice) -> Iterator[Item]:
+    """What AWS gives. Where it gives no more, that stands there: what was read until then took its time."""
+    is_first = True
+    try:
+        for recording in aws.recordings():
+            yield history_from(recording)
+            is_first = False
+    except HistorySourceError as error:
+        if is_first:
+            raise
+        yield Unreadable("AWS", f"nothing is read from here on: {error}")
 
 
 def history_options(command: F) -> F:
