@@ -163,12 +163,14 @@ class _Read:
 def is_usual() -> bool:
     """Whether nobody has replaced a part of the way that requests go without this module."""
     for module, owner, name in _USUAL_WAY:
-        space = vars(sys.modules[module])
+        loaded = sys.modules.get(module)
+        space = {} if loaded is None else vars(loaded)
         # A wrapper may call itself by the name and the module of what it wraps; it runs in its own module all the same.
-        if getattr(getattr(space[owner], name, None), "__globals__", None) is not space:
+        method = getattr(space.get(owner), name, None)
+        if getattr(method, "__globals__", None) is not space:
             return False
-    pools = sys.modules["botocore.awsrequest"]
+    pools = vars(sys.modules["botocore.awsrequest"])
     return all(
-        getattr(pools, f"AWS{scheme}ConnectionPool").ConnectionCls is getattr(pools, f"AWS{scheme}Connection")
+        getattr(pools.get(f"AWS{scheme}ConnectionPool"), "ConnectionCls", None) is pools[f"AWS{scheme}Connection"]
         for scheme in ("HTTP", "HTTPS")
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -211,6 +212,19 @@ def test_other_connections_in_the_pools_are_used(monkeypatch: pytest.MonkeyPatch
         patch.setattr(pools, f"AWS{scheme}Connection", type("Recorder", (connection,), {}))
         assert not is_usual()
     assert is_usual()
+
+
+@pytest.mark.parametrize(("module", "owner", "name"), quick_session._USUAL_WAY, ids=str)
+def test_a_part_that_is_gone_is_no_usual_way(
+    monkeypatch: pytest.MonkeyPatch, module: str, owner: str, name: str
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.delattr(importlib.import_module(module), owner)
+        assert not is_usual()
+    with monkeypatch.context() as patch:
+        patch.delitem(sys.modules, module)
+        assert not is_usual()
+    assert is_usual(), name
 
 
 # --- which clients ----------------------------------------------------------------------------------------------------
