@@ -83,6 +83,8 @@ def bench(
     choice = history_choice(**recorded)
     if handler is None and choice:
         raise Problem("recorded histories need the handler that replays them: name MODULE:HANDLER", USAGE)
+    if save is not None:
+        choice.require_other(save, "--save")
     _refuse_what_counts_for_nothing(is_recorded=bool(choice), is_own=handler is not None)
     if baseline is not None:
         require_paths(baseline)

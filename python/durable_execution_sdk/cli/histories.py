@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from durable_execution_sdk.cli.problems import NOT_FOUND, Problem
+from durable_execution_sdk.cli.problems import NOT_FOUND, USAGE, Problem
 from durable_execution_sdk.cli.sources import AwsChoice, aws_choice, aws_options
 from durable_execution_sdk.replay import HistorySourceError, Unreadable, history_from
 from durable_execution_sdk.replay.portions import Item, bytes_in, in_store, items
@@ -27,6 +27,16 @@ class HistoryChoice:
 
     def __bool__(self) -> bool:
         return bool(self.paths or self.store or self.aws)
+
+    def require_other(self, written: Path, option: str) -> None:
+        """Refuse to write over what is read: its name has probably slipped behind an option."""
+        if not written.is_file():
+            return
+        is_history = written.suffix in {".json", ".jsonl"}
+        for path in (*self.paths, *([self.store] if self.store else [])):
+            inside = is_history and path.resolve() in written.resolve().parents
+            if inside or path.samefile(written):
+                raise Problem(f"{option} {written} would replace a history that is read: name another file", USAGE)
 
     def items(self) -> Iterator[Item]:
         """Where each of them is. Those of AWS are read, one after the other."""

@@ -61,6 +61,8 @@ def replay(
             "name a history file, a folder, a store with --store, or executions on AWS with --function or --execution"
         )
         raise Problem(f"nothing to check: {what}", USAGE)
+    if junit is not None:
+        choice.require_other(junit, "--junit")
     with (
         explained(),
         stoppable(),

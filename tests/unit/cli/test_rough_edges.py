@@ -176,3 +176,16 @@ def test_many_executions_make_no_folder_that_looks_like_a_file(folder: Path) -> 
     done = durable("record", "--all", folder / "out.json", "--store", folder / "store.db")
     assert (done.exit_code, "to a folder, or to a .jsonl file" in done.stderr) == (2, True)
     assert not (folder / "out.json").exists()
+
+
+@pytest.mark.parametrize(("command", "option"), [("replay", "--junit"), ("bench", "--save")])
+def test_no_report_replaces_a_history_that_is_read(folder: Path, command: str, option: str) -> None:
+    one, store = folder / "histories" / "one.json", folder / "store.db"
+    assert durable("record", "first", one, "--store", store).exit_code == 0
+    before = one.read_bytes()
+    for read in ([one], [one.parent], ["--store", store]):
+        written = store if "--store" in read else one
+        done = durable(command, f"{__name__}:recorded", *read, option, written)
+        assert (done.exit_code, "would replace a history that is read" in done.stderr) == (2, True), done.output
+    assert one.read_bytes() == before
+    assert durable(command, f"{__name__}:recorded", one, option, one.with_suffix(".out")).exit_code == 0
