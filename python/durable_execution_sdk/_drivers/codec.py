@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
 from durable_execution_sdk import _core
@@ -13,7 +12,7 @@ from durable_execution_sdk._model.absent import AbsentRead, AbsentText
 from durable_execution_sdk._model.errors import SerDesError
 from durable_execution_sdk._model.serdes import SerDesContext
 from durable_execution_sdk._model.updates import OperationIdentifier
-from durable_execution_sdk._model.values import Value
+from durable_execution_sdk._model.values import Value, value
 from durable_execution_sdk._operations.identity import describe
 from durable_execution_sdk._serdes.text import (
     EXTENDED_TYPES_SERDES,
@@ -26,7 +25,7 @@ from durable_execution_sdk._serdes.text import (
 _logger = logging.getLogger("durable_execution_sdk")
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Codec(Value):
     """A serdes, applied for one operation. Its methods may be `async def`."""
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from durable_execution_sdk._core import MISS, Journal, Record, Scope
 from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate
-from durable_execution_sdk._model.values import Value
+from durable_execution_sdk._model.values import Value, value
 
 if TYPE_CHECKING:
     # Every handler's process imports this module, and few run batches.
     from durable_execution_sdk._operations.batch import BatchOperation
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class InvocationFacts(Value):
     """What is known of an invocation before user code runs."""
 

@@ -19,7 +19,6 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from durable_execution_sdk._core import HistoryError, Journal
@@ -40,7 +39,7 @@ from durable_execution_sdk._model.errors import (
 )
 from durable_execution_sdk._model.signals import BackgroundThreadError, SuspendExecution
 from durable_execution_sdk._model.updates import OperationUpdate
-from durable_execution_sdk._model.values import Value
+from durable_execution_sdk._model.values import Value, value
 from durable_execution_sdk._serdes.text import check_payload
 
 _logger = logging.getLogger("durable_execution_sdk")
@@ -56,26 +55,26 @@ _UNEXPECTED = (
 OpenHooks: TypeAlias = Callable[[InvocationFacts], Hooks]
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Returned(Value):
     """User code ended with a result."""
 
     result: Any
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Suspended(Value):
     """User code waits for the service."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Failed(Value):
     """The execution has failed."""
 
     error: BaseException
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Raised(Value):
     """The invocation raises `error`."""
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from durable_execution_sdk._model.batch import ConcurrentExecutionItem
 from durable_execution_sdk._model.checks import check_callable
 from durable_execution_sdk._model.config import ConcurrencyConfig, MapConfig, ParallelBranch, ParallelConfig
 from durable_execution_sdk._model.enums import OperationSubType
-from durable_execution_sdk._model.values import Value
+from durable_execution_sdk._model.values import Value, value
 from durable_execution_sdk._policy.naming import map_item_name, parallel_branch_name
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class BatchPlan(Value):
     """What map, parallel and the primitive under them come down to."""
 

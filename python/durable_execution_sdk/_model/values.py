@@ -1,12 +1,26 @@
 """Small frozen values: equality, hash and text, written once.
 
 `@dataclass` generates these methods for each class by compiling source, which for the many small classes here is a
-fifth of what importing the package costs. Classes below `Value` are declared with `eq=False, repr=False`.
+fifth of what importing the package costs. Classes below `Value` are declared with `eq=False, repr=False`, or with
+`value`, if users never see them.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar, dataclass_transform
+
+_V = TypeVar("_V", bound="Value")
+
+
+@dataclass_transform(frozen_default=True, eq_default=False)
+def value(value_class: type[_V]) -> type[_V]:
+    """A dataclass with slots below `Value`, frozen for type checkers alone.
+
+    To refuse assignments, `@dataclass` compiles two more methods for each class, a tenth of the package's import, and
+    its constructors set each field through a call.
+    """
+    return dataclass(slots=True, eq=False, repr=False)(value_class)
 
 
 class Value:

@@ -27,7 +27,7 @@ A batch that is recorded as finished, but whose result was too large to be kept,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, TypeAlias
 
 from durable_execution_sdk._core import Record, operation_id
@@ -46,7 +46,7 @@ from durable_execution_sdk._model.errors import (
 )
 from durable_execution_sdk._model.signals import OrphanedChildException, SuspendExecution, TimedSuspendExecution
 from durable_execution_sdk._model.updates import OperationIdentifier, identify
-from durable_execution_sdk._model.values import Value
+from durable_execution_sdk._model.values import Value, value
 from durable_execution_sdk._operations.batch_events import BranchEvent, Failed, Fatal, Orphaned, Suspended
 from durable_execution_sdk._operations.batch_record import CompletionRecord
 from durable_execution_sdk._operations.identity import describe, reject_recorded_virtual, require_same
@@ -55,7 +55,7 @@ from durable_execution_sdk._operations.outcomes import recorded_error
 _UNLABELLED: Final = OperationSubType.RUN_IN_CHILD_CONTEXT.value
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class BatchOperation(Value):
     """One batch: its identity, its options, the names of its branches.
 
@@ -124,14 +124,14 @@ def ended_by(index: int, error: BaseException) -> BranchEvent:
 # --- a finished batch, made again -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Settle(Value):
     """The item is this; nothing runs."""
 
     item: BatchItem[Any]
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Reenter(Value):
     """Go through the branch again; what it raises is the item's failure, unless it ends the batch."""
 

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from durable_execution_sdk._model.batch import BatchResult
 from durable_execution_sdk._model.completion import CompletionDecision, CompletionStatus
 from durable_execution_sdk._model.errors import ErrorObject
-from durable_execution_sdk._model.values import Value
+from durable_execution_sdk._model.values import Value, value
 
 # --- events -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Begun(Value):
     """The first event."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Lanes(Value):
     """So many branches can be taken on now. What is not used lapses."""
 
     free: int
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Succeeded(Value):
     """A branch has a result."""
 
@@ -34,7 +33,7 @@ class Succeeded(Value):
     result: Any
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Failed(Value):
     """A branch failed; `retryable` if a new invocation may do better."""
 
@@ -43,7 +42,7 @@ class Failed(Value):
     retryable: Exception | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Suspended(Value):
     """A branch waits until `due_ms`, or for news from the service."""
 
@@ -51,14 +50,14 @@ class Suspended(Value):
     due_ms: int | None
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Orphaned(Value):
     """A branch found that an enclosing context has ended."""
 
     index: int
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Fatal(Value):
     """A branch met what no batch tolerates."""
 
@@ -66,24 +65,24 @@ class Fatal(Value):
     error: BaseException
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Decided(Value):
     """What the predicate answered."""
 
     decision: CompletionDecision
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Tick(Value):
     """Time has passed."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Refreshed(Value):
     """The news asked for by `Refresh` are merged."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Drained(Value):
     """Every event that was under way when `Drain` was answered has been delivered."""
 
@@ -96,59 +95,59 @@ Event: TypeAlias = BranchEvent | Begun | Lanes | Decided | Tick | Refreshed | Dr
 # --- commands ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Start(Value):
     """Run these branches for the first time in this invocation."""
 
     indexes: Sequence[int]
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Resume(Value):
     """Run these branches again from the top: what they waited for has happened."""
 
     indexes: Sequence[int]
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Ask(Value):
     """Call the predicate and answer `Decided`."""
 
     status: CompletionStatus
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Refresh(Value):
     """Send an empty checkpoint and answer `Refreshed` when its response is merged."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Drain(Value):
     """The batch is complete: deliver what has arrived meanwhile, then answer `Drained`."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Finish(Value):
     """The batch has its result."""
 
     result: BatchResult[Any]
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Suspend(Value):
     """Nothing runs: suspend until `due_ms`, or until the service has news."""
 
     due_ms: int | None
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Raise(Value):
     """The batch ends with this error, which is not one of an item."""
 
     error: BaseException
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Discard(Value):
     """An enclosing context has ended: stop, nobody will see the result."""
 

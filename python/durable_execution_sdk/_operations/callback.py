@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from durable_execution_sdk._core import Record
 from durable_execution_sdk._model.errors import (
     CallbackError,
@@ -15,12 +13,12 @@ from durable_execution_sdk._model.errors import (
     error_type_name,
 )
 from durable_execution_sdk._model.updates import CallbackOptions, OperationIdentifier, OperationUpdate
-from durable_execution_sdk._model.values import Value
+from durable_execution_sdk._model.values import Value, value
 from durable_execution_sdk._operations.identity import describe
 from durable_execution_sdk._operations.verdicts import Announce, Deliver, Park, Throw
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class CallbackOperation(Value):
     """Creation of one callback. Its failures are nobody's business until its result is asked for."""
 

@@ -11,19 +11,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from durable_execution_sdk._core import Record
 from durable_execution_sdk._model.errors import ChildContextError, ErrorObject, ExecutionError, InvocationError
 from durable_execution_sdk._model.updates import ContextOptions, OperationIdentifier, OperationUpdate
-from durable_execution_sdk._model.values import Value
+from durable_execution_sdk._model.values import Value, value
 from durable_execution_sdk._operations.identity import reject_recorded_virtual
 from durable_execution_sdk._operations.outcomes import INLINE_LIMIT_BYTES, ended_otherwise, failure
 from durable_execution_sdk._operations.verdicts import Condemn, Deliver, Enter, Escape, Settled, Throw
 from durable_execution_sdk._serdes.text import payload_bytes
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class ChildOperation(Value):
     """One scope with an id of its own; `is_virtual` if it leaves no trace but the prefix of its children's ids."""
 

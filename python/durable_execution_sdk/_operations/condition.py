@@ -13,12 +13,10 @@ The state is taken from the record before START is queued, since a service may c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from durable_execution_sdk._core import Record
 from durable_execution_sdk._model.errors import ErrorObject, InvocationError, WaitForConditionError
 from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate
-from durable_execution_sdk._model.values import Value
+from durable_execution_sdk._model.values import Value, value
 from durable_execution_sdk._operations.outcomes import ended_otherwise, failure
 from durable_execution_sdk._operations.verdicts import (
     Attempt,
@@ -31,7 +29,7 @@ from durable_execution_sdk._operations.verdicts import (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class ConditionOperation(Value):
     """One polled condition."""
 

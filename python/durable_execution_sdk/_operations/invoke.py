@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from durable_execution_sdk._core import Record
 from durable_execution_sdk._model.errors import InvokeError
 from durable_execution_sdk._model.updates import ChainedInvokeOptions, OperationIdentifier, OperationUpdate
-from durable_execution_sdk._model.values import Value
+from durable_execution_sdk._model.values import Value, value
 from durable_execution_sdk._operations.outcomes import ended_otherwise
 from durable_execution_sdk._operations.verdicts import Announce, Deliver, Park, Throw
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class InvokeOperation(Value):
     """One call of another function."""
 

@@ -11,8 +11,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from durable_execution_sdk._core import Record
 from durable_execution_sdk._model.config import StepSemantics
 from durable_execution_sdk._model.errors import (
@@ -25,7 +23,7 @@ from durable_execution_sdk._model.errors import (
     StepInterruptedError,
 )
 from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate
-from durable_execution_sdk._model.values import Value
+from durable_execution_sdk._model.values import Value, value
 from durable_execution_sdk._operations.identity import describe
 from durable_execution_sdk._operations.outcomes import ended_otherwise, failure
 from durable_execution_sdk._operations.verdicts import (
@@ -42,7 +40,7 @@ from durable_execution_sdk._operations.verdicts import (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class StepOperation(Value):
     """One step: its identity and its guarantee per attempt."""
 

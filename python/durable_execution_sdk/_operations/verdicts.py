@@ -12,28 +12,27 @@ which passes their outcome in.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from durable_execution_sdk._model.updates import OperationUpdate
-from durable_execution_sdk._model.values import Value
+from durable_execution_sdk._model.values import Value, value
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Deliver(Value):
     """The operation has its result: decode `payload` and hand it over; None is the value None."""
 
     payload: str | None
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Throw(Value):
     """The operation has failed: raise `error`, which is built from the record alone."""
 
     error: Exception
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Park(Value):
     """Nothing to do until `due_ms` (epoch milliseconds), or until the service has news if that is None."""
 
@@ -44,12 +43,12 @@ Found: TypeAlias = Deliver | Throw | Park
 """What a record says by itself."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Announce(Value):
     """Not recorded yet: the START must be acknowledged, then the record is looked at again."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Attempt(Value):
     """Run the body once.
 
@@ -63,7 +62,7 @@ class Attempt(Value):
     state: str | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Interrupted(Value):
     """An at-most-once attempt was started and nobody knows its end: the retry strategy hears of `error`."""
 
@@ -71,7 +70,7 @@ class Interrupted(Value):
     error: Exception
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Enter(Value):
     """Run the body of a scope; `reconstruct` if it is recorded as finished and only its children are."""
 
@@ -79,7 +78,7 @@ class Enter(Value):
     reconstruct: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Settled(Value):
     """The body has ended: have `update` acknowledged (None: nothing is recorded), then act on `then`."""
 
@@ -87,17 +86,17 @@ class Settled(Value):
     then: Found
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Escape(Value):
     """The error is not the operation's: nothing is recorded and it passes on as it is."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Condemn(Value):
     """The error is final: the operation fails with it, no strategy is asked."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class Consult(Value):
     """The retry strategy decides."""
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from durable_execution_sdk._core import Record
 from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate, WaitOptions
-from durable_execution_sdk._model.values import Value
+from durable_execution_sdk._model.values import Value, value
 from durable_execution_sdk._operations.verdicts import Announce, Deliver, Park
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@value
 class WaitOperation(Value):
     """One wait of whole seconds."""
 

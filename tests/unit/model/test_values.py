@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError, dataclass, field, replace
 
 import pytest
 
-from durable_execution_sdk._model.values import Value
+from durable_execution_sdk._model.values import Value, value
 from durable_execution_sdk._operations.verdicts import Deliver, Park
 
 
@@ -18,6 +18,22 @@ class Generated:
 class Inherited(Value):
     x: int
     y: str = field(default="y", kw_only=True)
+
+
+@value
+class Short(Value):
+    x: int
+    y: str = field(default="y", kw_only=True)
+
+
+def test_the_short_form_differs_in_what_happens_at_an_assignment_alone():
+    one = Short(1)
+    assert one == Short(1, y="y") != Short(2)
+    assert one != Inherited(1)
+    assert hash(one) == hash(Short(1))
+    assert repr(one) == "Short(x=1, y='y')"
+    assert replace(one, x=2) == Short(2)
+    assert not hasattr(one, "__dict__")
 
 
 def test_a_value_is_what_a_dataclass_would_be():
