@@ -115,8 +115,13 @@ class Deliveries:
         """Whether the event is recorded and not delivered yet."""
     def listen(self, operation_id: str, kind: int, /) -> None:
         """User code started the operation: from now on its event can be delivered."""
+    def tell(self, operation_id: str, listener: Callable[[Any], object], event: object, /) -> bool:
+        """Call the listener with `event` when the operation's completion is delivered.
+
+        False, and nobody is called, if that is not recorded or has been delivered.
+        """
     def next(self, *, bodies: bool, outside_work: Callable[[], bool]) -> tuple[str, int] | bool:
-        """Take the event to deliver now: its id and kind, or True if a promise of the lane was settled with it.
+        """Take the event to deliver now: its id and kind, or True if somebody whom the lane knows was told of it.
 
         False if there is none, or if its operation may still be started: while step bodies run, unless it is a created
         callback, and while `outside_work`, which is asked only where it matters.

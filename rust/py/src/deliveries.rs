@@ -17,7 +17,7 @@ use pyo3::types::{PyDict, PyList, PySet, PyString, PyType};
 
 use crate::held::Held;
 use crate::journal::Journal;
-use crate::lane::{CURRENT, Caller, Found, State, Surroundings, hides, take};
+use crate::lane::{Answer, CURRENT, Caller, Found, State, Surroundings, hides, take};
 use crate::promise::{Getter, Maker};
 use crate::scope::{CHILD, CONDITION, INVOKE, STEP, Scope, WAIT};
 
@@ -182,7 +182,8 @@ impl Deliveries {
     fn promises(&self, py: Python<'_>) -> Vec<Py<PyAny>> {
         self.state.with(py, |state| {
             let answers = state.answers.iter().flatten();
-            answers.map(|answer| answer.promise.clone_ref(py)).collect()
+            let promises = answers.filter_map(Answer::promise);
+            promises.map(|promise| promise.clone_ref(py)).collect()
         })
     }
 
@@ -234,6 +235,29 @@ impl Deliveries {
         Ok(())
     }
 
+    #[pyo3(signature = (operation_id, listener, event, /))]
+    fn tell(
+        &self,
+        py: Python<'_>,
+        operation_id: &str,
+        listener: Py<PyAny>,
+        event: Py<PyAny>,
+    ) -> bool {
+        let id = Id::of_text(operation_id.as_bytes());
+        let kind = Kind::Finished;
+        let place = self.state.with(py, |state| {
+            state.order.place(Key { id, kind })?;
+            state.order.listen(Key { id, kind })
+        });
+        let Some(place) = place else {
+            return false;
+        };
+        let answer = Answer::Listener { listener, event };
+        let replaced = self.state.with(py, |state| state.keep(place, answer));
+        drop(replaced);
+        true
+    }
+
     #[pyo3(signature = (*, bodies, outside_work))]
     fn next(
         &self,
@@ -241,6 +265,7 @@ impl Deliveries {
         bodies: bool,
         outside_work: &Bound<'_, PyAny>,
     ) -> PyResult<Py<PyAny>> {
+        let mut nothing_outside = false;
         loop {
             let found = self.state.with(py, |state| {
                 if let Some((event, place)) = state.order.take_late() {
@@ -278,7 +303,10 @@ impl Deliveries {
                         && !self
                             .state
                             .with(py, |state| state.order.has_created(&event.id));
-                    if must_wait || outside_work.call0()?.is_truthy()? {
+                    // One answer for all events that are set aside now: no user code runs between them.
+                    nothing_outside =
+                        nothing_outside || (!must_wait && !outside_work.call0()?.is_truthy()?);
+                    if must_wait || !nothing_outside {
                         return false.into_py_any(py);
                     }
                     self.state.with(py, |state| {

@@ -18,10 +18,28 @@ use crate::promise::Getter;
 use crate::scope::{Attempted, Scope};
 use crate::source::{Origin, Whole};
 
-/// A finished operation that user code has started: its promise, and what that will be settled with.
-pub struct Answer {
-    pub promise: Py<PyAny>,
-    pub value: Py<PyAny>,
+/// A finished operation that was started: who hears of its completion, and what.
+pub enum Answer {
+    /// User code, through a promise that is settled.
+    Promise {
+        promise: Py<PyAny>,
+        value: Py<PyAny>,
+    },
+    /// The driver, which is called.
+    Listener {
+        listener: Py<PyAny>,
+        event: Py<PyAny>,
+    },
+}
+
+impl Answer {
+    /// The promise, if user code has one.
+    pub fn promise(&self) -> Option<&Py<PyAny>> {
+        match self {
+            Self::Promise { promise, .. } => Some(promise),
+            Self::Listener { .. } => None,
+        }
+    }
 }
 
 /// The task that called last, and where its operations number.
@@ -94,6 +112,15 @@ impl State {
         }
     }
 
+    /// Keep who hears of an event; whoever was kept there is to be dropped by the caller.
+    pub fn keep(&mut self, place: Place, answer: Answer) -> Option<Answer> {
+        let at = place as usize;
+        if self.answers.len() <= at {
+            self.answers.resize_with(at + 1, || None);
+        }
+        self.answers[at].replace(answer)
+    }
+
     pub fn answer(&mut self, place: Place) -> Option<Answer> {
         self.answers.get_mut(place as usize)?.take()
     }
@@ -136,17 +163,13 @@ impl Deliveries {
             return Ok(None);
         };
         let promise = self.maker.make(py, id)?;
-        let answer = Answer {
+        let answer = Answer::Promise {
             promise: promise.clone().unbind(),
             value,
         };
         let (place, replaced) = self.state.with(py, |state| {
             let place = state.expect(id);
-            let at = place as usize;
-            if state.answers.len() <= at {
-                state.answers.resize_with(at + 1, || None);
-            }
-            (place, state.answers[at].replace(answer))
+            (place, state.keep(place, answer))
         });
         drop(replaced);
         self.maker.put(&promise, place);
@@ -177,7 +200,9 @@ impl Deliveries {
         let around = &self.around;
         let (waits, run) = self.state.with(py, |state| {
             let answer = state.answers.get(place as usize).and_then(Option::as_ref);
-            let waits = answer.is_some_and(|answer| answer.promise.as_ptr() == promise.as_ptr());
+            let waits = answer
+                .and_then(Answer::promise)
+                .is_some_and(|kept| kept.as_ptr() == promise.as_ptr());
             (
                 waits && state.starting == 0,
                 state.run.as_ref().map(|run| run.clone_ref(py)),
@@ -207,8 +232,8 @@ impl Deliveries {
             if taken { state.answer(place) } else { None }
         });
         match answer {
-            Some(answer) => self.maker.settle(promise, answer.value.bind(py)),
-            None => Ok(()),
+            Some(Answer::Promise { value, .. }) => self.maker.settle(promise, value.bind(py)),
+            _ => Ok(()),
         }
     }
 
@@ -232,11 +257,16 @@ impl Deliveries {
     }
 
     pub fn settle(&self, py: Python<'_>, answer: &Answer) -> PyResult<()> {
-        let promise = answer.promise.bind(py);
-        if promise.call_method0(intern!(py, "done"))?.is_truthy()? {
-            return Ok(()); // cancelled meanwhile
+        match answer {
+            Answer::Listener { listener, event } => listener.call1(py, (event,)).map(drop),
+            Answer::Promise { promise, value } => {
+                let promise = promise.bind(py);
+                if promise.call_method0(intern!(py, "done"))?.is_truthy()? {
+                    return Ok(()); // cancelled meanwhile
+                }
+                self.maker.settle(promise, value.bind(py))
+            }
         }
-        self.maker.settle(promise, answer.value.bind(py))
     }
 }
 

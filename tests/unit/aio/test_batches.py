@@ -13,7 +13,7 @@ from durable_execution_sdk._core import operation_id
 from durable_execution_sdk._drivers.binding import durable_parallel_branch
 from durable_execution_sdk._drivers.invocation import DurableFunction
 from durable_execution_sdk._model.batch import ConcurrentExecutionItem
-from durable_execution_sdk._model.completion import CompletionConfig, complete_batch, continue_batch
+from durable_execution_sdk._model.completion import BatchItemStatus, CompletionConfig, complete_batch, continue_batch
 from durable_execution_sdk._model.config import MapConfig, NestingType, ParallelBranch, ParallelConfig
 from durable_execution_sdk._model.duration import Duration
 from tests.support.fake_service import FakeService
@@ -181,6 +181,32 @@ def test_the_predicate_sees_one_change_at_a_time() -> None:
 
     assert result(whole(handler)[0]) == 2
     assert seen == [0, 1, 2]
+
+
+def test_finished_branches_end_in_the_order_of_history() -> None:
+    seen: list[list[int]] = []
+
+    def watch(status: Any) -> Any:
+        seen.append([item.index for item in status.items if item.status is BatchItemStatus.SUCCEEDED])
+        return continue_batch()
+
+    async def work(item: Any, value: int, index: int, _: Any) -> int:
+        if value:
+            await item.wait(Duration(value))
+        return index
+
+    async def handler(event: Any, ctx: Any) -> Any:
+        seen.clear()
+        config = MapConfig(completion_config=CompletionConfig(should_complete=watch))
+        return told(await ctx.map([3, 2, 0, 9], work, "m", config))
+
+    service = FakeService()
+    function = DurableFunction(handler)
+    for _ in range(3):
+        assert service.invoke(function)["Status"] == "PENDING"
+        service.advance()
+    assert result(service.invoke(function))[1] == "ALL_COMPLETED"
+    assert seen == [[], [2], [1, 2], [0, 1, 2], [0, 1, 2, 3]]
 
 
 def test_what_no_batch_tolerates_passes_through() -> None:

@@ -93,6 +93,20 @@ def test_sets_aside_what_nothing_can_start_and_delivers_it_once_started() -> Non
     assert order.next(outside_work=True) == finished("c")
 
 
+def test_the_outside_is_looked_at_once_for_all_that_is_set_aside() -> None:
+    order = Order(a=1, b=2, c=3)
+    order.listen("c")
+    looks: list[bool] = []
+
+    def outside_work() -> bool:
+        looks.append(True)
+        return False
+
+    assert order.inner.next(bodies=False, outside_work=outside_work) == (RANKED["c"], FINISHED)
+    assert looks == [True]
+    assert order.set_aside == ["a", "b"]
+
+
 def test_nothing_is_set_aside_for_nobody() -> None:
     order = Order(a=1)
     assert order.next(outside_work=False) is False
@@ -171,6 +185,38 @@ def test_a_completion_is_known_from_its_record_to_its_delivery() -> None:
     assert order.next(outside_work=False) == finished("b")
     assert not order.knows("b")
     assert order.knows("a"), "set aside is not delivered"
+
+
+def test_whoever_listens_is_told_in_turn() -> None:
+    order = Order(a=3, b=1, c=2)
+    told: list[str] = []
+    assert order.inner.tell(RANKED["a"], told.append, "a")
+    assert order.inner.tell(RANKED["b"], told.append, "b")
+    assert told == []
+    assert order.next(outside_work=False) is True
+    assert told == ["b"]
+    assert not order.take_if_next("a", outside_work=True), "c comes before it"
+    order.listen("c")
+    assert [order.next(outside_work=False) for _ in range(3)] == [finished("c"), True, False]
+    assert told == ["b", "a"]
+    assert order.inner.promises() == []
+
+
+def test_nobody_is_told_of_what_is_not_recorded_or_was_delivered() -> None:
+    order = Order(a=1)
+    order.listen("a")
+    assert order.next(outside_work=False) == finished("a")
+    assert not order.inner.tell(RANKED["a"], pytest.fail, "delivered")
+    assert not order.inner.tell(RANKED["b"], pytest.fail, "not recorded")
+    order.record("b", 2)
+    assert order.next(outside_work=False) is False, "the refusal has left no listener behind"
+
+
+def test_what_a_listener_raises_reaches_whoever_asked() -> None:
+    order = Order(a=1)
+    order.inner.tell(RANKED["a"], int, "no number")
+    with pytest.raises(ValueError, match="no number"):
+        order.next(outside_work=False)
 
 
 def test_events_of_contexts_that_were_left_are_dropped() -> None:

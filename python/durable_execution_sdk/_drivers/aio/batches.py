@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from durable_execution_sdk._core import Record
+from durable_execution_sdk._core import MISS, Record
 from durable_execution_sdk._drivers.aio.colours import run_body
 from durable_execution_sdk._drivers.aio.promise import DurablePromise
 from durable_execution_sdk._drivers.aio.started import StartedScope
@@ -112,13 +112,20 @@ class AsyncBatch:
         self._plan = plan
         self._record = record
         self._serdes = config.item_serdes or config.serdes or context.default_serdes or EXTENDED_TYPES_SERDES
+        # Answers for finished branches where the default serdes reads them and no plugin is told.
+        is_open = self._state.hooks is None and self._serdes is EXTENDED_TYPES_SERDES and not op.is_flat
+        self._lane = context.scope.replay_branch if is_open and record is not None else None
+        self._machine: Coordinator | None = None
+        """None where the result is only made again."""
         self._events: deque[tuple[BranchEvent, BaseException | None]] = deque()
+        self._commands: Sequence[Command] | None = None
         self._wake: DurablePromise[None] | None = None
 
     async def run(self) -> BatchResult[Any]:
         """Run the branches until the batch is complete."""
         op, run = self._op, self._context.run
         machine = Coordinator(op.total, op.config.completion_config, op.config.max_concurrency, op.given_names)
+        self._machine = machine
 
         def tell(event: Event) -> Sequence[Command]:
             return machine.on(event, self._state.clock.now_ms())
@@ -131,7 +138,10 @@ class AsyncBatch:
                         assert isinstance(command, Start)  # nothing is resumed where nothing was suspended
                         for index in command.indexes:
                             self._start(index)
-                    event, _ = await self._next_end()
+                    if (said := await self._next_said()) is not None:
+                        commands = said
+                        continue
+                    event, _ = self._events.popleft()
                     if isinstance(event, Failed) and event.retryable is not None:
                         run.curable = event.retryable
                     commands = tell(event)
@@ -156,6 +166,9 @@ class AsyncBatch:
         again: deque[int] = deque()
         count = op.total if end is None else min(op.total, end.started_total)
         for index in range(count):
+            if (end is None or index not in end.started_indexes) and (ended := self._recorded(index)) is not None:
+                items[index] = BatchItem(index, BatchItemStatus.SUCCEEDED, ended.result)
+                continue
             identity = op.branch(index)
             verdict = rebuild_branch(op, index, identity, state.seek(identity, is_virtual=op.is_flat), end)
             if isinstance(verdict, Settle):
@@ -187,8 +200,18 @@ class AsyncBatch:
 
     # --- branches ---
 
+    def _recorded(self, index: int) -> Succeeded | None:
+        """How a branch has ended, if history has its result and the lane can read that."""
+        if self._lane is None:
+            return None
+        value = self._lane(index, self._op.branch_sub_type, self._op.branch_name(index))
+        return None if value is MISS else Succeeded(index, value)
+
     def _start(self, index: int) -> None:
         op, plan, state, run = self._op, self._plan, self._state, self._context.run
+        ended = self._recorded(index)
+        if ended is not None and run.order.tell(op.branch_id(index), self._succeeded, ended):
+            return  # its end is delivered when its turn comes, and it needs neither context nor promise for that
         identity = op.branch(index)
         replaying = self._context.scope.replaying and (
             op.is_flat or state.journal.find(identity.operation_id) is not None
@@ -210,14 +233,37 @@ class AsyncBatch:
         branch.tell = self._ended
         run.start(branch, self._context)
 
+    def _succeeded(self, event: Succeeded) -> None:
+        self._ended(event, None)
+
     def _ended(self, event: BranchEvent, error: BaseException | None) -> None:
-        self._events.append((event, error))
-        if self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
+        machine, wake = self._machine, self._wake
+        if wake is None or wake.done():
+            self._events.append((event, error))
+            return
+        if machine is not None and isinstance(event, Succeeded):
+            # The task would ask the coordinator, which mostly has nothing to say to that: so it need not be woken.
+            commands = machine.on(event, self._state.clock.now_ms())
+            if not commands and not machine.runnable:
+                return
+            self._commands = commands
+        else:
+            self._events.append((event, error))
+        wake.set_result(None)
+
+    async def _next_said(self) -> Sequence[Command] | None:
+        """Wait for the end of a branch: what the coordinator has said to it, None if it was not asked yet."""
+        if not self._events:
+            await self._woken()
+        commands, self._commands = self._commands, None
+        return commands
 
     async def _next_end(self) -> tuple[BranchEvent, BaseException | None]:
-        while not self._events:
-            # A promise, since what the service completes will settle it: the handler may be suspended meanwhile.
-            self._wake = DurablePromise(operation_id=self._op.identity.operation_id, loop=self._context.run.loop)
-            await self._wake
+        if not self._events:
+            await self._woken()
         return self._events.popleft()
+
+    async def _woken(self) -> None:
+        # A promise, since what the service completes will settle it: the handler may be suspended meanwhile.
+        self._wake = DurablePromise(operation_id=self._op.identity.operation_id, loop=self._context.run.loop)
+        await self._wake
