@@ -410,6 +410,18 @@ def test_nothing_is_left_behind() -> None:
     assert threading.enumerate() == before
 
 
+def test_callbacks_that_are_due_when_the_handler_ends_are_called() -> None:
+    called: list[str] = []
+
+    async def handler(event: Any, ctx: Any) -> str:
+        loop = asyncio.get_running_loop()
+        loop.call_soon(loop.call_soon, called.append, "a turn after the last one")
+        return "ended"
+
+    assert first(handler)[0]["Status"] == "SUCCEEDED"
+    assert called == ["a turn after the last one"]
+
+
 def test_under_a_running_loop_the_handler_has_a_thread_of_its_own() -> None:
     async def handler(event: Any, ctx: Any) -> str:
         await ctx.step(five)

@@ -32,6 +32,16 @@ def test_ctrl_c_does_not_stop_the_next_invocation() -> None:
     assert first(handler)[0] == {"Status": "SUCCEEDED", "Result": "1"}
 
 
+def test_ctrl_c_is_raised_and_not_logged_as_well(caplog: pytest.LogCaptureFixture) -> None:
+    async def interrupted(got: Any, ctx: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        first(interrupted)
+    gc.collect()
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []
+
+
 def test_an_async_generator_may_be_left_half_way() -> None:
     closed = []
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
-from durable_execution_sdk._drivers.aio import parking
+from durable_execution_sdk._drivers.aio import internals, parking
 from durable_execution_sdk._drivers.aio.bridge import run_def_body
 from durable_execution_sdk._drivers.aio.context import AsyncDurableContext
 from durable_execution_sdk._drivers.aio.loop import close_loop_of_thread, loop_of_thread
@@ -62,9 +62,13 @@ def _run_beside(run: Callable[[], Any]) -> Any:
     return outcome[0]
 
 
+def _unfinished(run: Run) -> list[asyncio.Task[Any]]:
+    return [task for task in (*run.tasks, *run.bodies) if not task.done()]
+
+
 async def _ended(run: Run) -> None:
     """Wait until what was cancelled has taken notice."""
-    while left := [task for task in (*run.tasks, *run.bodies) if not task.done()]:
+    while left := _unfinished(run):
         await asyncio.wait(left)
 
 
@@ -98,10 +102,12 @@ def _run(state: ExecutionState, handler: Handler, event_input: Any, lambda_conte
     run.order.attach()
     try:
         loop.run_forever()
-        if not run.suspended:
+        if not run.suspended and (_unfinished(run) or not internals.nothing_ready(loop)):
             loop.run_until_complete(_ended(run))
     except BaseException as error:
         run.end_with(error)
+        if task.done():
+            internals.silence(task)  # Ctrl-C in the handler's own code: it is raised here
         raise
     finally:
         loop.attach(None)

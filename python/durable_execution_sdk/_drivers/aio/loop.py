@@ -108,8 +108,7 @@ class DurableEventLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self._asking = _Selector()
-        self.posters: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
-        """Threads that have handed something to the loop; they may do so again."""
+        self._posters: set[weakref.ref[threading.Thread]] = set()
         super().__init__(self._asking)
 
     def set_debug(self, enabled: bool) -> None:
@@ -126,6 +125,18 @@ class DurableEventLoop(asyncio.SelectorEventLoop):
         self._run = run
         self._asking.run = run
         self._asking.turns = 0
+        self.posters()  # forgets those that are gone
+
+    def posters(self) -> list[threading.Thread]:
+        """Threads that have handed something to the loop; they may do so again."""
+        found = []
+        for reference in list(self._posters):  # copied in one go: a thread may come to it at any time
+            thread = reference()
+            if thread is None:
+                self._posters.discard(reference)
+            else:
+                found.append(thread)
+        return found
 
     def poll_only_self_pipe(self) -> bool:
         """Whether no socket, pipe or signal could wake the loop, only a call from another thread."""
@@ -182,7 +193,7 @@ class DurableEventLoop(asyncio.SelectorEventLoop):
         self, callback: Callable[[*Ts], object], *args: *Ts, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
         """Run a callback on the loop's thread; whoever hands one over once is expected to do so again."""
-        self.posters.add(threading.current_thread())
+        self._posters.add(weakref.ref(threading.current_thread()))
         return super().call_soon_threadsafe(callback, *args, context=context)
 
     def run_in_executor(self, executor: Any, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:

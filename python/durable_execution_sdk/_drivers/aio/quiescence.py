@@ -10,7 +10,7 @@ import asyncio
 import sys
 import threading
 import types
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,8 +85,8 @@ class Surveyor:
         tasks = [task for task in tasks if not task.done()]
         explained = self._explained(tasks, promises)
         ours = {*tasks, *(task for task in bodies if not task.done())}
-        wakeable = self._wakeable(own_timers)
         threads = self._foreign_threads()
+        wakeable = self._wakeable(own_timers, threads)
         for task in tasks:
             name = task.get_name()
             waiter = internals.waiter_of(task)
@@ -157,13 +157,13 @@ class Surveyor:
                     explained.setdefault(outer, inner)
         return explained
 
-    def _wakeable(self, own_timers: Collection[asyncio.TimerHandle]) -> bool:
+    def _wakeable(self, own_timers: Collection[asyncio.TimerHandle], threads: Sequence[threading.Thread]) -> bool:
         """Whether anything registered with the loop, or running beside it, could complete a bare future."""
-        if not self._loop.poll_only_self_pipe() or self._jobs or self._foreign_threads():
+        if not self._loop.poll_only_self_pipe() or self._jobs or threads:
             return True
         me = threading.current_thread()
         idle = internals.idle_executor_threads(self._loop)
-        for thread in list(self._loop.posters):
+        for thread in self._loop.posters():
             if thread is not me and thread not in self._own_threads and thread not in idle and thread.is_alive():
                 return True
         return any(handle not in own_timers for handle in internals.timers(self._loop))
