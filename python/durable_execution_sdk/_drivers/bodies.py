@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Coroutine
-from types import CoroutineType
+from types import CoroutineType, FunctionType
 from typing import Any
 
 
@@ -14,6 +14,8 @@ def is_async(func: Any) -> bool:
 
     An `async def` around a `def` function is one, and so is a `def` decorator that hands a coroutine through.
     """
+    if type(func) is FunctionType and not func.__dict__:  # neither wraps another nor is marked as a coroutine function
+        return bool(func.__code__.co_flags & inspect.CO_COROUTINE)
     while isinstance(func, functools.partial):
         func = func.func
     if inspect.iscoroutinefunction(func):

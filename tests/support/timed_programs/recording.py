@@ -46,9 +46,9 @@ def answered_on_the_spot() -> Iterator[None]:
             self._commit.flush(self._queued)
         except BaseException as error:
             self.interrupted = error
-            self._idle(error)
+            self._idle(error, ())
         else:
-            self._idle(self._commit.failure)
+            self._idle(self._commit.failure, ())
 
     with mock.patch.object(Sender, "nudge", nudge):
         yield

@@ -429,7 +429,7 @@ class AsyncDurableContext(AsyncConcurrentScope):
             position,
             self._codec(identity, config.serdes, EXTENDED_TYPES_SERDES),
             body,
-            config.retry_strategy or RetryPresets.default(),
+            config.retry_strategy or _DEFAULT_RETRY,
         )
         return self._launch(scope, started)
 
@@ -478,6 +478,7 @@ class AsyncDurableContext(AsyncConcurrentScope):
 
 _CLOSED_LANE = ClosedLane()
 _STEP = StepConfig()
+_DEFAULT_RETRY = RetryPresets.default()
 _CHILD: ChildConfig[Any] = ChildConfig()
 _CALLBACK = CallbackConfig()
 _STEP_TYPE = OperationSubType.STEP.value

@@ -106,8 +106,7 @@ def _stop_polling(
     That is: what would complete a future (`loop.sock_recv` and the like), and functions that parked functions have
     defined. Left are transports, and methods of other objects: clients register those once and use them for ever.
     """
-    frames = (internals.frame_of(link) for coroutine in parked for link in internals.chain_of(coroutine))
-    defined = {constant for frame in frames if frame is not None for constant in _codes_in(frame.f_code)}
+    defined: set[types.CodeType] | None = None
     for descriptor, *handles in internals.descriptors(loop):
         for handle, stop in zip(handles, (loop.remove_reader, loop.remove_writer), strict=True):
             if handle is None or internals.context_of(handle).get(belongs) is not owner:
@@ -117,8 +116,16 @@ def _stop_polling(
             while isinstance(callback, functools.partial):
                 callback, arguments = callback.func, (*callback.args, *arguments)
             touched = (getattr(callback, "__self__", None), *arguments)
+            if defined is None:  # mostly nothing but the loop's own pipe is polled, and nobody need look
+                defined = _defined_in(parked)
             if any(map(asyncio.isfuture, touched)) or getattr(callback, "__code__", None) in defined:
                 stop(descriptor)
+
+
+def _defined_in(parked: Iterable[object]) -> set[types.CodeType]:
+    """The code of functions that parked functions define."""
+    frames = (internals.frame_of(link) for coroutine in parked for link in internals.chain_of(coroutine))
+    return {constant for frame in frames if frame is not None for constant in _codes_in(frame.f_code)}
 
 
 def _codes_in(code: types.CodeType) -> Iterator[types.CodeType]:
@@ -139,7 +146,9 @@ def release_closures(parked: Iterable[object]) -> None:
             frame = internals.frame_of(link)
             if frame is None or not frame.f_code.co_filename.startswith(_OWN_CODE):
                 continue
-            _release(frame, (*frame.f_code.co_cellvars, *frame.f_code.co_freevars))
+            names = (*frame.f_code.co_cellvars, *frame.f_code.co_freevars)
+            if names:  # else there is nothing to share, and asking a frame for its variables is dear
+                _release(frame, names)
 
 
 def _release(
@@ -149,9 +158,11 @@ def _release(
     values = frame.f_locals
     for name in names:
         value = values.get(name)
+        if value is None:
+            continue
         if isinstance(value, _SUSPENDED) or _holds_suspended(value):
             leak(value)  # dropping its last reference would unwind it
-        if value is not None and not is_needed(name, value):
+        if not is_needed(name, value):
             values[name] = None
         del value
     if sys.version_info < (3, 13):

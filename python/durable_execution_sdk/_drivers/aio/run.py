@@ -65,13 +65,12 @@ class Run:
         self.scopes = Scopes(state.journal, state.hooks, self.order.set_caller)
         self.starter = partial(starter, self.scopes, loop)
         self.surveyor = Surveyor(loop, lambda future: isinstance(future, DurablePromise))
-        self.sender = Sender(state.commit, self._news_elsewhere, self._idle_elsewhere, self._must_pause)
+        self.sender = Sender(state.commit, self.journal, self._news_elsewhere, self._idle_elsewhere, self._must_pause)
         self.workers = Workers(loop, self.surveyor.own)
         self._held: list[object] = []
         self.contexts: weakref.WeakSet[Any] = weakref.WeakSet()
         self.main: internals.AnyTask | None = None
-        self.over = False
-        self.suspended = False
+        self.over = self.suspended = False
         self.failure: BaseException | None = None
         self.curable: Exception | None = None
         """What ends the invocation instead of suspending it: a new invocation may do better."""
@@ -153,19 +152,19 @@ class Run:
                 found.append(self._survey())
             return found[0]
 
-        delivered = False
+        delivered, dry = False, True
         while event := self.order.next(bodies=bool(self.bodies), outside_work=lambda: bool(survey().outside)):
             if isinstance(event, tuple):
                 self._deliver(*event)
             delivered = True
             found.clear()
-            if not self.loop.run_dry() or self.over:
+            if not (dry := self.loop.run_dry()) or self.over:
                 break
-        if delivered:
-            return 0  # what woke may have set timers, of which `timeout` knows nothing
-        if self._to_start:
+        if self._to_start and dry and not self.over:
             self._start_bodies()
             return 0
+        if delivered:
+            return 0  # what woke may have set timers, of which `timeout` knows nothing
         # A running body will have more to send, and its START, mostly, shares the request.
         may_wait = bool(self.bodies) and not self._unacknowledged and not self._announced
         rides_along = self.sender.rides_along_for() if may_wait else None
@@ -345,6 +344,7 @@ class Run:
                 self._out_of_time()
                 return
             op.start_body()
+        self.loop.run_dry()  # no look at the selector before their first turns
 
     def _survey(self) -> Survey:
         if self.sender.thread is not None:
@@ -372,30 +372,31 @@ class Run:
     def _must_pause(self) -> bool:
         return len(self.tasks) > 1 and not self.state.commit.stamps_rise
 
-    def _news_elsewhere(self, changed: Sequence[str] | None) -> None:
+    def _news_elsewhere(self, changed: Sequence[str]) -> None:
         """On the thread that sent: an answer was merged."""
         self._to_loop(self._merged, changed)
 
-    def _idle_elsewhere(self, error: BaseException | None) -> None:
+    def _idle_elsewhere(self, error: BaseException | None, changed: Sequence[str]) -> None:
         """On the sender's thread: it has nothing more to do, or sending has ended."""
-        self._to_loop(self._idle, error)
+        self._to_loop(self._idle, error, changed)
 
-    def _to_loop(self, function: Callable[[Any], None], argument: Any) -> None:
+    def _to_loop(self, function: Callable[..., None], *arguments: Any) -> None:
         try:
-            self.loop.call_soon_threadsafe(function, argument)
+            self.loop.call_soon_threadsafe(function, *arguments)
         except RuntimeError:  # the loop was closed meanwhile: nobody is left to tell
             _logger.debug("news from the service came after the loop was closed")
 
-    def _idle(self, error: BaseException | None) -> None:
-        if self.over:
-            return
+    def _idle(self, error: BaseException | None, changed: Sequence[str]) -> None:
         self.sender.went_idle()
-        if self.state.commit.revoked:
-            self._park()
-        elif error is not None:
-            self.end_with(error)
+        try:
+            self._merged(changed)
+        finally:
+            if not self.over and self.state.commit.revoked:
+                self._park()
+            elif error is not None:
+                self.end_with(error)
 
-    def _merged(self, changed: Sequence[str] | None) -> None:
+    def _merged(self, changed: Sequence[str]) -> None:
         if self.over:
             return
         settled = self.journal.settled
@@ -406,9 +407,8 @@ class Run:
         again: list[Operation] = []
         while self._announced and self._announced[0][0] <= settled:
             again.append(self._announced.popleft()[1])
-        ids = list(self._parked) if changed is None else changed
-        again += [self._parked.pop(operation_id) for operation_id in ids if operation_id in self._parked]
-        for operation_id in changed or ():
+        again += [self._parked.pop(operation_id) for operation_id in changed if operation_id in self._parked]
+        for operation_id in changed:
             self._note_completion(operation_id)
         for op in again:
             if not op.promise.done():

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from queue import SimpleQueue
 
+from durable_execution_sdk._core import Journal
 from durable_execution_sdk._drivers.commit import RIDE_ALONG_SECONDS, GroupCommit
 from durable_execution_sdk._model.updates import OperationUpdate
 
@@ -20,22 +22,27 @@ class Sender:
 
     Args:
         commit: The outbox.
-        news: Called on the thread that sent, with what an answer changed (None: unknown, look at everything).
-        idle: Called on the sender's thread when it has nothing more to do, with the error that ended sending, if any.
+        journal: Knows what is acknowledged.
+        news: Called on the thread that sent, with what an answer changed, if more is to be sent.
+        idle: Called on the sender's thread when it has nothing more to do, with the error that ended sending, if any,
+            and what the last answer changed: each of these calls wakes the loop, so there is one instead of two.
         pause: Whether a millisecond must pass between an answer and the next request.
     """
 
     def __init__(
         self,
         commit: GroupCommit,
-        news: Callable[[Sequence[str] | None], None],
-        idle: Callable[[BaseException | None], None],
+        journal: Journal,
+        news: Callable[[Sequence[str]], None],
+        idle: Callable[[BaseException | None, Sequence[str]], None],
         pause: Callable[[], bool],
     ) -> None:
         self._commit = commit
+        self._journal = journal
+        self._news = news
         self._idle = idle
         self._pause = pause
-        self._wake = threading.Semaphore(0)
+        self._wake: SimpleQueue[None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._busy = False
         self._closing = False
@@ -45,7 +52,8 @@ class Sender:
         self._answered = 0.0
         self.interrupted: BaseException | None = None
         """What ended sending, if it is not an error of the request."""
-        commit.on_merged = news
+        self._last_news: Sequence[str] = ()
+        commit.on_merged = self._merged
 
     @property
     def busy(self) -> bool:
@@ -80,7 +88,7 @@ class Sender:
         if self._thread is None:
             self._thread = threading.Thread(target=self._send, name="durable-sender", daemon=True)
             self._thread.start()
-        self._wake.release()
+        self._wake.put(None)
 
     def went_idle(self) -> None:
         """On the loop's thread: the last answer was taken note of; the next request may go."""
@@ -89,22 +97,30 @@ class Sender:
     def close(self) -> None:
         """Join the thread; a request in flight ends first."""
         self._closing = True
-        self._wake.release()
+        self._wake.put(None)
         if self._thread is not None:
             self._thread.join()
 
+    def _merged(self, changed: Sequence[str]) -> None:
+        """On the thread that sent: an answer was merged."""
+        if threading.current_thread() is self._thread and self._journal.settled >= self._to_send:
+            self._last_news = changed
+        else:
+            self._news(changed)
+
     def _send(self) -> None:
         while True:
-            self._wake.acquire()
+            self._wake.get()
             if self._closing:
                 return
+            failure: BaseException | None
             try:
                 if self._pause():
                     time.sleep(max(0.0, self._answered + BETWEEN_REQUESTS_SECONDS - time.monotonic()))
                 self._commit.flush(self._to_send)
                 self._answered = time.monotonic()
+                failure = self._commit.failure
             except BaseException as error:
-                self.interrupted = error
-                self._idle(error)
-            else:
-                self._idle(self._commit.failure)
+                self.interrupted = failure = error
+            news, self._last_news = self._last_news, ()
+            self._idle(failure, news)

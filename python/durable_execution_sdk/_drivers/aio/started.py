@@ -44,7 +44,7 @@ from durable_execution_sdk._operations.verdicts import (
     Settled,
     Throw,
 )
-from durable_execution_sdk._serdes.text import checked_text, serdes_failure
+from durable_execution_sdk._serdes.text import EXTENDED_TYPES_SERDES, checked_text, serdes_failure
 
 T = TypeVar("T")
 
@@ -429,6 +429,8 @@ class StartedScope(Started[T]):
 
 async def encode(codec: Codec, value: Any) -> str | None:
     """Write a value, or raise a serdes error; the serdes may be `async def`."""
+    if codec.serdes is EXTENDED_TYPES_SERDES:
+        return codec.encode(value)
     operation_id = codec.identity.operation_id
     try:
         text = codec.serdes.serialize(value, codec.context())
@@ -446,6 +448,8 @@ async def encode(codec: Codec, value: Any) -> str | None:
 
 async def decode(codec: Codec, text: str | None) -> Any:
     """Read a value, or raise a serdes error; no text is the value None."""
+    if codec.serdes is EXTENDED_TYPES_SERDES:
+        return codec.decode(text)
     if text is None:
         return None
     if type(text) is AbsentText:
