@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
@@ -68,6 +70,15 @@ def test_a_row_can_be_asked_for_all_its_figures(case: Case) -> None:
 
 def test_labels_tell_rows_apart() -> None:
     assert len({case.label for case in CASES}) == len(CASES)
+
+
+def test_a_timed_process_imports_nothing_for_the_bench_alone() -> None:
+    """It would be added to both sides of a comparison, and bring their ratio nearer to one."""
+    program = "import sys, benches.wire_program; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    imported = set(done.stdout.split())
+    assert "benches.events" in imported
+    assert not imported & {"asyncio", "benches.service", "benches.questions", "socket", "statistics", "subprocess"}
 
 
 def test_handlers_are_measured_in_both_colours() -> None:
