@@ -25,6 +25,7 @@ from urllib.parse import quote, urlencode
 
 from durable_execution_sdk._core import Request
 from durable_execution_sdk._edges.aws import BotoTransport, reported
+from durable_execution_sdk._edges.environment_session import EnvironmentSession, is_enough
 from durable_execution_sdk._edges.new_client import CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS
 from durable_execution_sdk._edges.signing import Outgoing, Signing
 from durable_execution_sdk._edges.user_agent import user_agent_extra
@@ -120,12 +121,17 @@ def _path(arn: str) -> str:
 
 
 def _ambient_session() -> Any:
-    """boto3's default session, if the process has set one up, else a new one."""
+    """boto3's default session, if the process has set one up, else a new one, or what stands for it."""
     boto3 = sys.modules.get("boto3")
     default = getattr(boto3, "DEFAULT_SESSION", None)
     inner = getattr(default, "_session", None)  # no public way from a boto3 session to its botocore session
     if inner is not None:
         return inner
+    if is_enough():
+        try:
+            return EnvironmentSession()
+        except (ImportError, TypeError, AttributeError):
+            pass  # a botocore that is laid out differently
     import botocore.session
 
     return botocore.session.get_session()
@@ -344,7 +350,7 @@ def _endpoint(session: Any, region: str, endpoint_provider: Any) -> str:
 
 def _dns_suffix(session: Any, region: str) -> str:
     """The domain of the region's partition, by botocore's table; the commercial one for a region it does not know."""
-    partitions = session.get_component("data_loader").load_data("partitions")["partitions"]
+    partitions = session.get_data("partitions")["partitions"]
     for partition in partitions:
         if region in partition["regions"] or re.fullmatch(partition["regionRegex"].strip("^$"), region):
             return str(partition["outputs"]["dnsSuffix"])

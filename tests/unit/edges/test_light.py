@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import botocore.endpoint
 import botocore.httpsession
 import botocore.session
 import pytest
@@ -96,10 +97,15 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
             self.options = options
 
         def send(self, request: Any) -> Any:
-            requests.append(SimpleNamespace(url=request.url, headers=request.headers, options=self.options))
+            requests.append(
+                SimpleNamespace(
+                    url=request.url, headers=request.headers, body=request.body, options=getattr(self, "options", None)
+                )
+            )
             raise RuntimeError("taken by the test")
 
     monkeypatch.setattr(kept_http, "KeptConnections", Captured)
+    monkeypatch.setattr(botocore.endpoint.URLLib3Session, "send", Captured.send)  # of clients, which keep the class
     monkeypatch.setattr(botocore.httpsession, "URLLib3Session", Captured)
     return requests
 
@@ -231,6 +237,31 @@ def test_the_session_of_boto3_is_shared_if_there_is_one(environment: pytest.Monk
     assert "/sa-east-1/lambda/" in service.received[0].headers["authorization"]
 
 
+def test_credentials_that_another_service_gives_are_asked_for_by_a_complete_client(
+    environment: pytest.MonkeyPatch, sent: list[Any], config: Callable[[str], None], tmp_path: Path
+) -> None:
+    """Such a call must not be signed, and only a built-in handler of botocore's says so."""
+    environment.delenv("AWS_ACCESS_KEY_ID")
+    (tmp_path / "identity").write_text("identity of the process")
+    config(f"role_arn = arn:aws:iam::123456789012:role/x\nweb_identity_token_file = {tmp_path / 'identity'}")
+    with pytest.raises(CheckpointError):
+        LightTransport().checkpoint("arn:x/$LATEST:y", batch("dA=="))
+    assert "AssumeRoleWithWebIdentity" in sent[0].body
+    assert "Authorization" not in sent[0].headers
+
+
+@pytest.mark.parametrize("profile", [None, "other"])
+def test_credentials_of_the_environment_come_first(
+    environment: pytest.MonkeyPatch, sent: list[Any], tmp_path: Path, profile: str | None
+) -> None:
+    """As in botocore, also where a profile has some."""
+    (tmp_path / "config").write_text("[default]\n[profile other]\nrole_arn = arn:aws:iam::1:role/x\n")
+    if profile:
+        environment.setenv("AWS_PROFILE", profile)
+    assert f"Credential={ACCESS_KEY}/" in take(sent).headers["Authorization"]
+    assert len(sent) == 1
+
+
 def test_threads_share_one_connection_pool(environment: pytest.MonkeyPatch, service: Loopback) -> None:
     environment.setenv("AWS_ENDPOINT_URL", service.url)
     transport = LightTransport()
@@ -313,7 +344,7 @@ def test_an_unknown_botocore_is_left_to_boto3(
     assert "laid out differently" in caplog.text
 
 
-def test_the_light_transport_imports_neither_boto3_nor_a_service_model(service: Loopback) -> None:
+def test_the_light_transport_imports_neither_boto3_nor_a_session_nor_a_service_model(service: Loopback) -> None:
     program = (
         "import os, sys\n"
         f"os.environ['AWS_ENDPOINT_URL'] = {service.url!r}\n"
@@ -323,8 +354,8 @@ def test_the_light_transport_imports_neither_boto3_nor_a_service_model(service: 
         "sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == 'open' else None)\n"
         f"print(len(LightTransport().checkpoint({service.start().arn!r}, batch(sys.argv[1]))))\n"
         "models = [name for name in opened if 'data/lambda' in name or 'endpoints.json' in name]\n"
-        "print('boto3' in sys.modules, models)\n"
+        "print({'boto3', 'botocore.session', 'botocore.client'} & sys.modules.keys(), models)\n"
     )
     token = service.start().token()
     done = subprocess.run([sys.executable, "-c", program, token], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[1] == "False []"
+    assert done.stdout.splitlines()[1] == "set() []"
