@@ -12,6 +12,7 @@ from typing import Any, NotRequired, Protocol, TypedDict
 from durable_execution_sdk._drivers.hooks import Hooks
 from durable_execution_sdk._model.contexts import LoggerInterface
 from durable_execution_sdk._model.homes import public
+from durable_execution_sdk._model.values import Value
 
 VERBOSE_VARIABLE = "DURABLE_VERBOSE_MODE"
 """Environment variable: `true` makes the SDK's own logger write its debugging lines."""
@@ -57,8 +58,8 @@ class DurableLoggingContext(Protocol):
 
 
 @public("logger")
-@dataclass(frozen=True)
-class LoggerConfig:
+@dataclass(frozen=True, eq=False, repr=False)
+class LoggerConfig(Value):
     """What `configure_logger` takes, as one object.
 
     Attributes:
@@ -193,8 +194,8 @@ class Logger:
 
 
 @public("logger")
-@dataclass(frozen=True)
-class LogInfo:
+@dataclass(frozen=True, eq=False, repr=False)
+class LogInfo(Value):
     """What identifies the place a record comes from."""
 
     execution_state: Any

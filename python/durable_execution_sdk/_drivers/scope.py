@@ -17,6 +17,7 @@ from durable_execution_sdk._drivers.strand import Strand
 from durable_execution_sdk._model.contexts import LoggerInterface
 from durable_execution_sdk._model.homes import public
 from durable_execution_sdk._model.updates import OperationIdentifier
+from durable_execution_sdk._model.values import Value
 
 
 class _LogData:
@@ -39,8 +40,8 @@ class _LogData:
 
 
 @public("context")
-@dataclass(frozen=True)
-class ExecutionContext:
+@dataclass(frozen=True, eq=False, repr=False)
+class ExecutionContext(Value):
     """Read-only facts about the execution, reached as `ctx.execution_context`."""
 
     durable_execution_arn: str

@@ -17,6 +17,7 @@ from durable_execution_sdk._edges.transports import TransportName, choose_transp
 from durable_execution_sdk._model.checks import check_whole, refusal
 from durable_execution_sdk._model.homes import public
 from durable_execution_sdk._model.service import AsyncDurableServiceClient, DurableServiceClient
+from durable_execution_sdk._model.values import Value
 
 if TYPE_CHECKING:
     # Stubs, installed for development only; without them the annotation is Any.
@@ -41,8 +42,8 @@ class LambdaHandler(Protocol):
 
 
 @public("execution")
-@dataclass(frozen=True)
-class DurableExecutionConfig:
+@dataclass(frozen=True, eq=False, repr=False)
+class DurableExecutionConfig(Value):
     """What `durable_execution` takes as keywords, as one object.
 
     Attributes:

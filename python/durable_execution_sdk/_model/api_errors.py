@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Self, TypedDict
 
 from durable_execution_sdk._model.errors import InvocationError, TerminationReason, register_official_error
 from durable_execution_sdk._model.homes import public
+from durable_execution_sdk._model.values import Value, value
 
 BAD_REQUEST_ERROR: Final = 400
 TOO_MANY_REQUESTS_ERROR: Final = 429
@@ -158,8 +158,8 @@ class GetExecutionStateError(BotoClientError):
         super().__init__(message, error_category, error, response_metadata, TerminationReason.INVOCATION_ERROR)
 
 
-@dataclass(frozen=True, slots=True)
-class FailureRow:
+@value
+class FailureRow(Value):
     """One row of the table of failed calls. A condition left out holds for every answer."""
 
     ends: DurableApiErrorCategory

@@ -11,13 +11,14 @@ from typing import Final, TypeAlias, overload
 from durable_execution_sdk._model.checks import refusal
 from durable_execution_sdk._model.errors import ValidationError
 from durable_execution_sdk._model.homes import public
+from durable_execution_sdk._model.values import Value
 
 _SECONDS_OF: Final[Mapping[str, int]] = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
 
 
 @public("config")
-@dataclass(frozen=True)
-class Duration:
+@dataclass(frozen=True, eq=False, repr=False)
+class Duration(Value):
     """A length of time in whole seconds; fractions are cut.
 
     Wherever a parameter or a field takes a `Duration`, it also takes a `timedelta`, or a mapping with keys out of

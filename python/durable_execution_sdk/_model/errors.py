@@ -43,6 +43,7 @@ from enum import Enum
 from typing import Any, Final, NoReturn
 
 from durable_execution_sdk._model.homes import PACKAGE, public
+from durable_execution_sdk._model.values import Value
 
 OFFICIAL_PACKAGE: Final = "aws_durable_execution_sdk_python"
 
@@ -318,8 +319,8 @@ class RetryableSerDesError(InvocationError):
 
 
 @public("lambda_service")
-@dataclass(frozen=True, slots=True)
-class ErrorObject:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ErrorObject(Value):
     """An error as history holds it. Absent members are `None` here and left out on the wire."""
 
     message: str | None

@@ -19,6 +19,7 @@ from durable_execution_sdk._model.checks import (
 )
 from durable_execution_sdk._model.duration import Duration, DurationField, DurationLike
 from durable_execution_sdk._model.homes import public
+from durable_execution_sdk._model.values import Value
 
 if TYPE_CHECKING:
     from durable_execution_sdk._model.serdes import SerDes
@@ -235,8 +236,8 @@ class WaitStrategyConfig(Generic[T]):
 
 
 @public("waits")
-@dataclass(frozen=True)
-class WaitForConditionDecision:
+@dataclass(frozen=True, eq=False, repr=False)
+class WaitForConditionDecision(Value):
     """What a wait strategy says about a state.
 
     Args:
@@ -268,8 +269,8 @@ WaitForConditionWaitStrategyFunc: TypeAlias = Callable[[T, int], WaitForConditio
 
 
 @public("waits")
-@dataclass(frozen=True)
-class WaitForConditionConfig(Generic[T]):
+@dataclass(frozen=True, eq=False, repr=False)
+class WaitForConditionConfig(Value, Generic[T]):
     """Options of `ctx.wait_for_condition`.
 
     Args:

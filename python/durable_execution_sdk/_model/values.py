@@ -1,7 +1,7 @@
 """Small frozen values: equality, hash and text, written once.
 
-`@dataclass` generates these methods for each class by compiling source, which for the many small classes here is a
-fifth of what importing the package costs. Classes below `Value` are declared with `eq=False, repr=False`, or with
+`@dataclass` generates these methods for each class by compiling source, which for the many small classes here would be
+a quarter of what importing the package costs. Classes below `Value` are declared with `eq=False, repr=False`, or with
 `value`, if users never see them.
 """
 
@@ -30,7 +30,9 @@ class Value:
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and _values(self) == _values(other)
+        if type(other) is not type(self):
+            return NotImplemented  # the other one may know better, as `unittest.mock.ANY` does
+        return _values(self) == _values(other)
 
     def __hash__(self) -> int:
         return hash((type(self), *_values(self)))

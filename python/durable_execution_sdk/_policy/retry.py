@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from durable_execution_sdk import _core
@@ -23,6 +22,7 @@ from durable_execution_sdk._model.strategies import (
     RetryStrategy,
     RetryStrategyConfig,
 )
+from durable_execution_sdk._model.values import Value, value
 
 
 def is_retryable(
@@ -39,8 +39,8 @@ def is_retryable(
     return isinstance(error, tuple(types or ()))
 
 
-@dataclass(frozen=True, slots=True)
-class ExponentialRetries:
+@value
+class ExponentialRetries(Value):
     """What `create_retry_strategy` returns. An object rather than a closure, so that configurations can be pickled."""
 
     settings: RetryStrategyConfig
@@ -54,8 +54,8 @@ class ExponentialRetries:
         return _decide(settings, error, attempts_made, delay)
 
 
-@dataclass(frozen=True, slots=True)
-class LinearRetries:
+@value
+class LinearRetries(Value):
     """What `create_linear_retry_strategy` returns."""
 
     settings: LinearRetryStrategyConfig
@@ -183,8 +183,8 @@ class RetryPresets:
         )
 
 
-@dataclass(frozen=True)
-class _Presets:
+@value
+class _Presets(Value):
     """Strategies for common cases, as values: `StepConfig(retry_strategy=retry_presets.transient)`."""
 
     none: RetryStrategy

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from durable_execution_sdk import _core
@@ -15,12 +14,13 @@ from durable_execution_sdk._model.strategies import (
     WaitForConditionWaitStrategyFunc,
     WaitStrategyConfig,
 )
+from durable_execution_sdk._model.values import Value, value
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class ExponentialWaits(Generic[T]):
+@value
+class ExponentialWaits(Value, Generic[T]):
     """What `create_wait_strategy` returns. An object rather than a closure, so that configurations can be pickled."""
 
     settings: WaitStrategyConfig[T]

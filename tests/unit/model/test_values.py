@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError, dataclass, field, replace
+from unittest.mock import ANY
 
 import pytest
 
@@ -45,6 +46,12 @@ def test_a_value_is_what_a_dataclass_would_be():
     assert replace(one, x=2) == Inherited(2)
     with pytest.raises(FrozenInstanceError):
         one.x = 2
+
+
+def test_what_is_equal_to_anything_is_equal_to_a_value_on_either_side():
+    assert Inherited(1) == ANY
+    assert Inherited(1) == ANY
+    assert Inherited(1) != object()
 
 
 def test_equal_fields_do_not_make_values_of_different_classes_equal():
