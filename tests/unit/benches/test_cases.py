@@ -93,7 +93,7 @@ def test_handlers_are_measured_in_both_colours() -> None:
     assert of_one_colour == {
         ("shapes", ("shape", "steps"), ("steps", 10_000)),  # our own `def` is what it is compared with
         ("replay", ("net", True), ("steps", 10_000)),  # a part of the row above it
-        ("wire", ("what", "cold")),  # nearly all of it comes before the handler
+        ("wire", ("transport", "boto3"), ("what", "cold")),  # nearly all of it comes before the handler
         ("wire", ("transport", "light"), ("what", "cold")),
         ("maps", ("items", 1_000), ("what", "threads")),  # under asyncio another row counts them
     }
