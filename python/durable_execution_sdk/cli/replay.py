@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,13 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from durable_execution_sdk.cli.handlers import apart, load_durable
+from durable_execution_sdk.cli.handlers import apart, make_importable
 from durable_execution_sdk.cli.histories import HistoryChoice, history_choice, history_options
 from durable_execution_sdk.cli.problems import NOT_FOUND, USAGE, Problem, explained, stoppable, tell
 from durable_execution_sdk.cli.reports import Findings
 from durable_execution_sdk.engine.files import PRIVATE, SHARED, whole_file
 from durable_execution_sdk.replay import Report
-from durable_execution_sdk.replay.workers import check_many, default_jobs
+from durable_execution_sdk.replay.workers import DEFAULT_SECONDS, WorkersEnd, check_many, default_jobs
 
 _SHOW_EVERY_SECONDS = 0.1
 _MOST_JOBS = 256
@@ -36,6 +35,15 @@ _MOST_JOBS = 256
     "--jobs", type=click.IntRange(1, _MOST_JOBS), default=None, help="Processes to use. Default: one per core."
 )
 @click.option(
+    "--timeout",
+    "seconds",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
+    default=DEFAULT_SECONDS,
+    show_default=True,
+    help="For each history, and for importing the handler; 0 for no limit.",
+)
+@click.option(
     "--payloads", is_flag=True, help="Show the recorded result of what diverged. It may be nobody's business."
 )
 @history_options
@@ -45,6 +53,7 @@ def replay(
     junit: Path | None,
     verbose: bool,
     jobs: int | None,
+    seconds: float,
     payloads: bool,
     **histories: Any,
 ) -> None:
@@ -71,10 +80,12 @@ def replay(
         # Opened before there is anything to write, so that hours of work do not end at a file that cannot be there.
         with whole_file(junit, mode=PRIVATE if payloads else SHARED) if junit else nullcontext() as report_file:
             with _workers_explained(), apart():
-                load_durable(handler)
-                checked = check_many(handler, choice.items(), jobs or default_jobs(), payloads=payloads)
-                for report in _shown(checked, choice, quiet=as_json):
-                    found.add(report)
+                make_importable()
+                with closing(
+                    check_many(handler, choice.items(), jobs or default_jobs(), payloads=payloads, seconds=seconds)
+                ) as checked:
+                    for report in _shown(checked, choice, quiet=as_json):
+                        found.add(report)
             if not len(found):
                 raise Problem("nothing to check: there is no history in what was named", NOT_FOUND)
             if report_file is not None:
@@ -89,8 +100,8 @@ def replay(
 def _workers_explained() -> Iterator[None]:
     try:
         yield
-    except BrokenProcessPool:
-        what = "worker processes end by themselves: memory runs out, or the handler ends its process. Try --jobs 1"
+    except WorkersEnd:
+        what = "the processes that check end by themselves: the handler ends its process, or memory runs out"
         raise Problem(what, USAGE) from None
 
 
