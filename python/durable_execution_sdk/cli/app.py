@@ -115,7 +115,7 @@ def resume(
 @json_option
 def list_(status: str | None, limit: int, store: Path, as_json: bool) -> None:
     """List executions, the newest first."""
-    with _opened(store) as engine:
+    with _opened(store, read_only=True) as engine:
         summaries = engine.list(status=status.upper() if status else None, limit=limit)
     if as_json:
         tell([tables.show_json([tables.execution_json(summary) for summary in summaries]), "\n"])
@@ -131,7 +131,7 @@ def list_(status: str | None, limit: int, store: Path, as_json: bool) -> None:
 @json_option
 def show(execution: str, store: Path, as_json: bool) -> None:
     """Show an execution and its operations, by name, id or ARN."""
-    with _opened(store) as engine:
+    with _opened(store, read_only=True) as engine:
         summary = engine.describe(execution)
         if as_json:
             operations = [tables.operation_json(record) for record in engine.operations(execution)]
@@ -243,9 +243,9 @@ def _engine(store: Path, time_scale: float | None, isolation: Any, reporter: Rep
 
 
 @contextmanager
-def _opened(store: Path) -> Iterator[Engine]:
+def _opened(store: Path, *, read_only: bool = False) -> Iterator[Engine]:
     require_store(store)
-    with explained(), Engine(store) as engine:
+    with explained(), Engine(store, read_only=read_only) as engine:
         yield engine
 
 

@@ -27,6 +27,7 @@ from durable_execution_sdk.engine.export import history_text, write_history
 from durable_execution_sdk.engine.functions import FunctionNotFound, Functions, Handler, function_of, is_durable
 from durable_execution_sdk.engine.invoking import InlineInvoker, Invoker, ProcessInvoker
 from durable_execution_sdk.engine.locks import DriverLocks
+from durable_execution_sdk.engine.reading import SqliteReader
 from durable_execution_sdk.engine.records import (
     DURABLE,
     FAILED,
@@ -60,6 +61,7 @@ class Engine:
     Args:
         path: The store, an SQLite file that is created (with its folder) if it does not exist and is readable by its
             owner only. None keeps everything in memory.
+        read_only: The store must be there, and only what looks at it works; nothing on the disk changes.
         functions: Functions that `context.invoke` finds, durable or plain, by name; values are functions or
             `"module:attribute"`.
         time_scale: How many seconds of waiting pass in a real second; 60 makes a minute a second, 0 ends every wait at
@@ -72,7 +74,8 @@ class Engine:
         max_workers: How many invocations of chained invokes and of background executions run at once.
 
     Raises:
-        StoreError: The file is not a store, was written by a newer version, or cannot be opened.
+        StoreError: The file is not a store, was written by a newer version, or cannot be opened. With `read_only`, it
+            may also be absent, or of an older version.
 
     Example:
         >>> from durable_execution_sdk import durable_execution
@@ -89,6 +92,7 @@ class Engine:
         self,
         path: str | os.PathLike[str] | None = None,
         *,
+        read_only: bool = False,
         functions: Mapping[str, Handler | str] | None = None,
         time_scale: float | None = None,
         clock: EngineClock | None = None,
@@ -102,15 +106,17 @@ class Engine:
             raise ValueError(f"max_workers must be at least 1, not {max_workers!r}.")
         if clock is not None and time_scale is not None:
             raise ValueError("Give a clock or a time_scale, not both.")
+        if read_only and path is None:
+            raise ValueError("read_only needs a path: a store in memory is empty.")
         self.path = None if path is None else Path(path)
         self._clock = clock if clock is not None else clock_for(time_scale)
         self._functions = Functions(functions)
         self._observer = observer
         self._current: dict[str, str | None] = {}
         self._closed = False
-        self._store: Store = SqliteStore(path)
+        self._store: Store = SqliteReader(path) if read_only and path is not None else SqliteStore(path)
         self._clock.catch_up(self._store.latest_ms())
-        self._locks = DriverLocks(None if path is None else Path(path))
+        self._locks = DriverLocks(self.path, read_only=read_only)
         self._pulse = Pulse(self._clock, self._store, shared=path is not None)
         commits = Commits(self._store, self._clock, self._functions.find, self._touched)
         self._service = Service(commits)

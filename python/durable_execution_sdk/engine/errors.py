@@ -7,7 +7,7 @@ EngineError
 |   |-- ResourceConflict         not possible in the execution's state
 |   `-- ExecutionAlreadyStarted  the name is taken by an execution with other input
 |-- ExecutionBusy                another process, or thread, drives the execution
-|-- StoreError                   the file is not a store, is newer than this version, or cannot be opened
+|-- StoreError                   the file is not a store, is of another version, or cannot be opened
 `-- ExecutionEnded               `run` and `result`: the execution ended without a result
     |-- ExecutionFailed
     |-- ExecutionTimedOut

@@ -16,6 +16,8 @@ import zlib
 from pathlib import Path
 from typing import Final
 
+from durable_execution_sdk.engine.errors import StoreError
+
 _FLOCK: Final = struct.Struct("@hhqqi4x")
 """`struct flock` of 64-bit Linux."""
 
@@ -34,20 +36,31 @@ _open_files: dict[Path, _LockFile] = {}
 
 
 class DriverLocks:
-    """The locks of one store. For a store in memory (`path=None`) they exclude nobody but this engine's threads."""
+    """The locks of one store. For a store in memory (`path=None`) they exclude nobody but this engine's threads.
 
-    def __init__(self, store_path: Path | None) -> None:
+    With `read_only` none can be taken, and no file is made.
+    """
+
+    def __init__(self, store_path: Path | None, *, read_only: bool = False) -> None:
         self._path = None if store_path is None else store_path.with_name(store_path.name + ".lock")
+        self._read_only = read_only
         self._held: set[str] = set()
         if self._path is not None:
             self._path = self._path.parent.resolve() / self._path.name
+        if self._path is not None and not read_only:
             with _guard:
                 if self._path not in _open_files:
                     _open_files[self._path] = _LockFile(self._path)
                 _open_files[self._path].users += 1
 
     def acquire(self, execution_id: str) -> bool:
-        """Take the lock of an execution; False if somebody else has it."""
+        """Take the lock of an execution; False if somebody else has it.
+
+        Raises:
+            StoreError: The store is open for reading only.
+        """
+        if self._read_only:
+            raise StoreError("The store is open for reading only: open it without read_only to run what is in it.")
         with _guard:
             if self._path is None:
                 if execution_id in self._held:
@@ -79,27 +92,39 @@ class DriverLocks:
     def holder(self, execution_id: str) -> int | None:
         """The id of the process that drives the execution at the moment, if any. Takes no lock."""
         with _guard:
-            held = self._held if self._path is None else _open_files[self._path].held
-            if execution_id in held:
+            file = None if self._path is None else _open_files.get(self._path)
+            if execution_id in (self._held if file is None else file.held):
                 return os.getpid()
+            if file is not None:
+                return _process_at(file.descriptor, execution_id)
             if self._path is None:
                 return None
-            asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _offset(execution_id), 1, 0)
-            answer = fcntl.fcntl(_open_files[self._path].descriptor, fcntl.F_GETLK, asked)
-            kind, _, _, _, process_id = _FLOCK.unpack(answer)
-            return None if kind == fcntl.F_UNLCK else int(process_id)
+            try:
+                descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            except OSError:
+                return None  # nobody has ever driven anything here, or nobody is to know
+            try:
+                return _process_at(descriptor, execution_id)
+            finally:
+                os.close(descriptor)  # nothing of this process is locked through another one
 
     def close(self) -> None:
         """Release everything this object holds."""
         for execution_id in list(self._held):
             self.release(execution_id)
-        if self._path is not None:
+        if self._path is not None and not self._read_only:
             with _guard:
                 file = _open_files[self._path]
                 file.users -= 1
                 if not file.users:
                     del _open_files[self._path]
                     os.close(file.descriptor)
+
+
+def _process_at(descriptor: int, execution_id: str) -> int | None:
+    asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _offset(execution_id), 1, 0)
+    kind, _, _, _, process_id = _FLOCK.unpack(fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))
+    return None if kind == fcntl.F_UNLCK else int(process_id)
 
 
 def _offset(execution_id: str) -> int:

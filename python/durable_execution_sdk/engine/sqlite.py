@@ -174,11 +174,11 @@ class SqliteStore:
         except BaseException:
             self._connection.close()
             raise
-        self._data_version = self._pragma("data_version")
+        self._data_version = pragma(self._connection, "data_version")
 
     def _prepare(self, synchronous: str) -> None:
         execute = self._connection.execute
-        version = self._check_version()
+        version = check_version(self._connection, self.path)
         if self.path is not None:
             execute("PRAGMA journal_mode = WAL")
         execute(f"PRAGMA synchronous = {synchronous}")
@@ -187,7 +187,7 @@ class SqliteStore:
             return
         execute("BEGIN IMMEDIATE")
         try:
-            for number in range(self._check_version(), len(MIGRATIONS)):
+            for number in range(check_version(self._connection, self.path), len(MIGRATIONS)):
                 for statement in MIGRATIONS[number].split(";"):
                     execute(statement)
             execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -197,30 +197,13 @@ class SqliteStore:
             execute("ROLLBACK")
             raise
 
-    def _check_version(self) -> int:
-        version, application = self._pragma("user_version"), self._pragma("application_id")
-        tables = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if application != APPLICATION_ID and (tables or version or application):
-            raise StoreError(
-                f"{self.path} is an SQLite file, but not a store of durable executions; name another file."
-            )
-        if version > len(MIGRATIONS):
-            raise StoreError(
-                f"The store {self.path} has schema version {version}, newer than the {len(MIGRATIONS)} that this "
-                "version of durable-execution-sdk knows. Upgrade it: pip install -U durable-execution-sdk."
-            )
-        return version
-
-    def _pragma(self, name: str) -> int:
-        return int(self._connection.execute(f"PRAGMA {name}").fetchone()[0])
-
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         with self._lock:
             self._check_open()
             self._connection.execute("BEGIN")
             try:
-                yield _SqliteTransaction(self._connection)
+                yield SqliteTransaction(self._connection)
             finally:
                 self._connection.execute("COMMIT")
 
@@ -230,7 +213,7 @@ class SqliteStore:
             self._check_open()
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                yield _SqliteTransaction(self._connection)
+                yield SqliteTransaction(self._connection)
                 self._commit()
             except BaseException:
                 if self._connection.in_transaction:
@@ -252,7 +235,7 @@ class SqliteStore:
         with self._lock:
             if self._closed:
                 return False
-            version = self._pragma("data_version")
+            version = pragma(self._connection, "data_version")
             changed, self._data_version = version != self._data_version, version
             return changed
 
@@ -271,7 +254,32 @@ class SqliteStore:
             raise StoreError("The engine is closed.")
 
 
-class _SqliteTransaction:
+def check_version(connection: sqlite3.Connection, path: Path | None) -> int:
+    """The schema version of a store; 0 if there is nothing in the file.
+
+    Raises:
+        StoreError: It is something else, or newer than this version knows.
+    """
+    version, application = pragma(connection, "user_version"), pragma(connection, "application_id")
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if application != APPLICATION_ID and (tables or version or application):
+        raise StoreError(f"{path} is an SQLite file, but not a store of durable executions; name another file.")
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"The store {path} has schema version {version}, newer than the {len(MIGRATIONS)} that this "
+            "version of durable-execution-sdk knows. Upgrade it: pip install -U durable-execution-sdk."
+        )
+    return version
+
+
+def pragma(connection: sqlite3.Connection, name: str) -> int:
+    """What SQLite says of one of its numbers."""
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+class SqliteTransaction:
+    """What a store hands out, while it is in a transaction."""
+
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._numbers: dict[str, int] = {}

@@ -87,9 +87,9 @@ def in_store(store: Path) -> Iterator[InStore]:
     """Where the executions of a store are, the oldest first. None is read.
 
     Raises:
-        StoreError: It is no store, or cannot be opened.
+        StoreError: It is no store, or cannot be read.
     """
-    with Engine(store) as engine:
+    with Engine(store, read_only=True) as engine:
         for record in executions_of(engine):
             yield InStore(str(store), record.arn, record.name, record.operations)
 
@@ -226,7 +226,7 @@ class _Stores(ExitStack):
     def read(self, item: InStore) -> History | Unreadable:
         try:
             if item.store not in self._open:
-                self._open[item.store] = self.enter_context(Engine(item.store))
+                self._open[item.store] = self.enter_context(Engine(item.store, read_only=True))
             text = self._open[item.store].history_text(item.arn)
         except (EngineError, sqlite3.Error) as error:
             return Unreadable(item.name, f"it cannot be read: {error}")

@@ -96,7 +96,7 @@ class Recording:
 
 def record_store(store: Path, execution: str | None = None, *, payloads: bool = True) -> Iterator[Recording]:
     """One execution of an engine's store, by name, id or ARN; without one all of them, the oldest first."""
-    with Engine(store) as engine:
+    with Engine(store, read_only=True) as engine:
         chosen = [execution] if execution is not None else (record.arn for record in executions_of(engine))
         for one in chosen:
             yield Recording.from_dict(json.loads(engine.history_text(one, payloads=payloads)))
