@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from durable_execution_sdk._drivers.context import DurableContext
 from durable_execution_sdk._edges.clients import LambdaClient
-from durable_execution_sdk._edges.entry import DurableExecutionConfig, durable_execution, with_durable_execution
+from durable_execution_sdk._edges.entry import (
+    DurableExecutionConfig,
+    PluginsConfig,
+    durable_execution,
+    with_durable_execution,
+)
 from durable_execution_sdk._model.enums import InvocationStatus
 from durable_execution_sdk._model.errors import ErrorObject
 from durable_execution_sdk._model.service import DurableServiceClient
@@ -41,6 +46,7 @@ __all__ = [
     "InvocationStatus",
     "LambdaClient",
     "Operation",
+    "PluginsConfig",
     "durable_execution",
     "with_durable_execution",
 ]

@@ -15,7 +15,7 @@ NAMES = {
     "config": "ConcurrencyConfig CustomCompletionConfig ThresholdCompletionConfig",
     "exceptions": """DurableExecutionClientError DurableExecutionClientErrorScope PromiseCombinatorError
         PromiseTimeoutError is_durable_execution_client_error""",
-    "execution": "DurableExecutionConfig with_durable_execution",
+    "execution": "DurableExecutionConfig PluginsConfig with_durable_execution",
     "filesystem_serdes": "create_filesystem_serdes",
     "lambda_service": "DurableExecutionApiClient DurableExecutionClient WireTimestamp",
     "logger": "DurableContextLogger DurableLogData DurableLoggingContext refresh_log_config",

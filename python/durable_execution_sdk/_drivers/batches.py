@@ -14,7 +14,7 @@ import contextvars
 import logging
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
@@ -32,6 +32,7 @@ from durable_execution_sdk._drivers.threads import conclude, run_scope, settle_s
 from durable_execution_sdk._model.batch import BatchItem, BatchResult
 from durable_execution_sdk._model.completion import BatchItemStatus, CompletionPolicy
 from durable_execution_sdk._model.enums import OperationSubType, OperationType
+from durable_execution_sdk._model.errors import SerDesError
 from durable_execution_sdk._model.signals import OrphanedChildException
 from durable_execution_sdk._model.updates import OperationIdentifier
 from durable_execution_sdk._operations.batch import BatchOperation, Settle, ended_by, failure_again, rebuild_branch
@@ -57,7 +58,6 @@ from durable_execution_sdk._operations.batch_events import (
     Tick,
 )
 from durable_execution_sdk._operations.batch_record import CompletionRecord, summary_writer
-from durable_execution_sdk._operations.child import ChildOperation
 from durable_execution_sdk._operations.coordinator import Coordinator, Phase
 from durable_execution_sdk._operations.identity import describe
 from durable_execution_sdk._operations.verdicts import Deliver, Enter, Settled
@@ -84,12 +84,12 @@ def call_batch(context: OperationScope, plan: BatchPlan) -> BatchResult[Any]:
                 state.hooks.batch_entered(operation)
                 found = record and state.journal.find(identity.operation_id)
             batch = Batch(inner, operation, plan.body, found)
-            return batch.rebuild() if entered.reconstruct else batch.run()
+            return batch.rebuild(codec) if entered.reconstruct else batch.run()
 
         # Never the context's default serdes: it is meant for the user's values, and this is one of ours.
         codec = Codec(config.serdes or EXTENDED_TYPES_SERDES, state, identity)
         write = summary_writer(sub_type, config.summary_generator)
-        return run_scope(state, ChildOperation(identity), body, codec, write, position)
+        return run_scope(state, state.child_operation(identity), body, codec, write, position)
 
     return operate(context, OperationType.CONTEXT, sub_type, plan.name, run)  # type: ignore[no-any-return]  # what `body` returns
 
@@ -359,14 +359,19 @@ class Batch:
                 raise strand.signal from error
 
         codec = Codec(self._serdes, state, identity)
-        return identity, *settle_scope(state, ChildOperation(identity, op.is_flat), body, codec, None)
+        scope = state.child_operation(identity, is_virtual=op.is_flat)
+        return identity, *settle_scope(state, scope, body, codec, None)
 
     # --- a batch that is recorded as finished ---
 
-    def rebuild(self) -> BatchResult[Any]:
-        """The result of a batch that was too large to be kept, made again from its branches."""
+    def rebuild(self, codec: Codec) -> BatchResult[Any]:
+        """The result of a batch that was too large to be kept, or keeps its children, made again from its branches."""
         op, state = self._op, self._state
-        end = CompletionRecord.from_summary_payload(None if self._record is None else self._record.result)
+        payload = None if self._record is None else self._record.result
+        end = CompletionRecord.from_summary_payload(payload)
+        if end is None:
+            with suppress(SerDesError):  # then the branches' own records have to do
+                end = CompletionRecord.from_result(codec.decode(payload))
         items = []
         for index in range(op.total if end is None else min(op.total, end.started_total)):
             if (end is None or index not in end.started_indexes) and (ended := self._recorded(index)) is not None:

@@ -20,7 +20,6 @@ from durable_execution_sdk._model.homes import public
 from durable_execution_sdk._model.signals import BackgroundThreadError, OrphanedChildException, SuspendExecution
 from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate, identify
 from durable_execution_sdk._operations.callback import CallbackOperation, callback_result
-from durable_execution_sdk._operations.child import ChildOperation
 from durable_execution_sdk._operations.condition import ConditionOperation
 from durable_execution_sdk._operations.identity import describe
 from durable_execution_sdk._operations.invoke import InvokeOperation
@@ -117,7 +116,7 @@ def call_child(
         child = context.create_child_context(identity.operation_id, is_virtual=config.is_virtual)
         return run_scope(
             context.state,
-            ChildOperation(identity, config.is_virtual),
+            context.state.child_operation(identity, is_virtual=config.is_virtual),
             lambda _: child.run_body(func),
             _codec(context, identity, config.serdes, EXTENDED_TYPES_SERDES),
             config.summary_generator,

@@ -40,6 +40,7 @@ from durable_execution_sdk._model.errors import (
 from durable_execution_sdk._model.signals import BackgroundThreadError, SuspendExecution
 from durable_execution_sdk._model.updates import OperationUpdate
 from durable_execution_sdk._model.values import Value, value
+from durable_execution_sdk._operations.child import KeptChildren
 from durable_execution_sdk._serdes.text import check_payload
 
 _logger = logging.getLogger("durable_execution_sdk")
@@ -87,7 +88,7 @@ Ending: TypeAlias = Returned | Suspended | Failed | Raised
 class DurableFunction:
     """A handler and what it takes to run one invocation of it over any transport."""
 
-    __slots__ = ("_branch_threads", "_handler", "_is_async", "_open_hooks")
+    __slots__ = ("_branch_threads", "_child_depth", "_handler", "_is_async", "_open_hooks")
 
     def __init__(
         self,
@@ -95,12 +96,21 @@ class DurableFunction:
         open_hooks: OpenHooks | None = None,
         *,
         branch_threads: int = BRANCH_THREADS,
+        child_depth: float = 0,
     ) -> None:
-        """Args: the function, what opens the plugins of an invocation, and most threads that run branches."""
+        """What it runs, and how.
+
+        Args:
+            handler: The function.
+            open_hooks: Opens the plugins of an invocation.
+            branch_threads: Most threads that run branches.
+            child_depth: Levels of contexts that keep their children.
+        """
         self._handler = handler
         self._is_async = is_async(handler)
         self._open_hooks = open_hooks
         self._branch_threads = branch_threads
+        self._child_depth = child_depth
 
     @property
     def handler(self) -> Callable[[Any, DurableContext], Any]:
@@ -147,7 +157,8 @@ class DurableFunction:
             hooks = self._open_hooks(facts)
         commit = GroupCommit(journal, transport, arn, None if hooks is None else hooks.records_changed)
         threads = self._branch_threads
-        state = ExecutionState(arn, journal, commit, clock or SYSTEM_CLOCK, hooks, lambda_context, threads)
+        kept = KeptChildren(self._child_depth) if self._child_depth else None
+        state = ExecutionState(arn, journal, commit, clock or SYSTEM_CLOCK, hooks, lambda_context, threads, kept)
         if hooks is None:
             return self._run(state, lambda_context, event_input, replaying)
         hooks.invocation_started()

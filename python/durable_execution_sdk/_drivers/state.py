@@ -13,6 +13,7 @@ from durable_execution_sdk._drivers.ports import Clock
 from durable_execution_sdk._model.homes import public
 from durable_execution_sdk._model.signals import SuspendExecution, TimedSuspendExecution
 from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate
+from durable_execution_sdk._operations.child import ChildOperation, KeptChildren
 from durable_execution_sdk._operations.identity import require_same
 
 GUARD_BAND_MS = 2_000
@@ -32,6 +33,7 @@ class ExecutionState:
         "durable_execution_arn",
         "hooks",
         "journal",
+        "kept_children",
         "out_of_time",
     )
 
@@ -44,12 +46,14 @@ class ExecutionState:
         hooks: Hooks | None,
         lambda_context: Any,
         branch_threads: int = BRANCH_THREADS,
+        kept_children: KeptChildren | None = None,
     ) -> None:
         self.durable_execution_arn = arn
         self.journal = journal
         self.commit = commit
         self.clock = clock
         self.hooks = hooks
+        self.kept_children = kept_children
         self.out_of_time = False
         self.branch_pool = BranchPool(branch_threads)
         self._remaining_ms: Callable[[], Any] | None = getattr(lambda_context, "get_remaining_time_in_millis", None)
@@ -81,6 +85,11 @@ class ExecutionState:
         if self.hooks is not None:
             self.hooks.operation_attempted(identity, is_virtual)
         return self.journal.find(identity.operation_id)
+
+    def child_operation(self, identity: OperationIdentifier, *, is_virtual: bool = False) -> ChildOperation:
+        """A context, which keeps its children if those of its level do."""
+        kept = self.kept_children
+        return ChildOperation(identity, is_virtual, kept is not None and not is_virtual and kept.keeps(identity))
 
     def announce(self, update: OperationUpdate, *, confirm: bool) -> None:
         """Queue a START; `confirm`: until it is acknowledged."""

@@ -6,6 +6,7 @@ import functools
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, overload
 
 from durable_execution_sdk._drivers.context import DurableContext
@@ -43,6 +44,32 @@ class LambdaHandler(Protocol):
 
 @public("execution")
 @dataclass(frozen=True, eq=False, repr=False)
+class PluginsConfig(Value):
+    """What plugins get to see.
+
+    Attributes:
+        child_operations_depth: For how many levels of contexts the service goes on handing out what is in them once
+            they have ended, so that plugins see the whole tree in later invocations: 0 (default) for none, 1 for what
+            is in contexts of the handler itself (items of a map, branches of a parallel), 2 also for what is in those,
+            `math.inf` for all. Virtual contexts and flat branches are no level.
+
+    Each such context is recorded with `ReplayChildren`: its code runs again in a replay, over its recorded operations
+    (no step runs again), and they stay part of the history that every invocation reads. Choose no more than is needed.
+
+    Raises:
+        ValidationError: The depth is negative, not whole, or no number.
+    """
+
+    child_operations_depth: float = 0
+
+    def __post_init__(self) -> None:
+        depth = self.child_operations_depth
+        if depth != inf:
+            check_whole("child_operations_depth", depth, 0, "a whole number, at least 0, or math.inf")
+
+
+@public("execution")
+@dataclass(frozen=True, eq=False, repr=False)
 class DurableExecutionConfig(Value):
     """What `durable_execution` takes as keywords, as one object.
 
@@ -52,6 +79,7 @@ class DurableExecutionConfig(Value):
         transport: `"boto3"`, `"light"`, or a transport of your own. At most one of the three may be given.
         plugins: Factories of instrumentation plugins.
         max_threads: Most threads of one invocation.
+        plugins_config: What plugins get to see.
     """
 
     boto3_client: Any = None
@@ -59,6 +87,7 @@ class DurableExecutionConfig(Value):
     transport: TransportName | Transport | None = None
     plugins: Sequence[Any] | None = None
     max_threads: int | None = None
+    plugins_config: PluginsConfig | None = None
 
     def __post_init__(self) -> None:
         if self.max_threads is not None:
@@ -74,6 +103,7 @@ def durable_execution(
     durable_execution_client: DurableServiceClient | AsyncDurableServiceClient | None = None,
     transport: TransportName | Transport | None = None,
     max_threads: int | None = None,
+    plugins_config: PluginsConfig | None = None,
     config: DurableExecutionConfig | None = None,
 ) -> LambdaHandler: ...
 @overload
@@ -85,6 +115,7 @@ def durable_execution(
     durable_execution_client: DurableServiceClient | AsyncDurableServiceClient | None = None,
     transport: TransportName | Transport | None = None,
     max_threads: int | None = None,
+    plugins_config: PluginsConfig | None = None,
     config: DurableExecutionConfig | None = None,
 ) -> Callable[[Handler], LambdaHandler]: ...
 @public("execution")
@@ -96,6 +127,7 @@ def durable_execution(
     durable_execution_client: DurableServiceClient | AsyncDurableServiceClient | None = None,
     transport: TransportName | Transport | None = None,
     max_threads: int | None = None,
+    plugins_config: PluginsConfig | None = None,
     config: DurableExecutionConfig | None = None,
 ) -> LambdaHandler | Callable[[Handler], LambdaHandler]:
     """Make a function a durable Lambda handler.
@@ -113,6 +145,7 @@ def durable_execution(
         max_threads: Most threads of one invocation, the handler's own and the one that sends late updates included; the
             others run the branches of maps and parallels. Default: what the environment variable
             `DURABLE_EXECUTION_MAX_THREADS` says, else 64.
+        plugins_config: What plugins get to see of contexts that have ended. Default: what the service hands out.
         config: The same as one object; keywords win.
 
     Returns:
@@ -141,9 +174,11 @@ def durable_execution(
 
     branch_threads = _branch_threads(config.max_threads if max_threads is None else max_threads)
     open_hooks = _plugins(config.plugins if plugins is None else plugins)
+    seen = (config.plugins_config if plugins_config is None else plugins_config) or PluginsConfig()
 
     def decorate(handler: Handler) -> LambdaHandler:
-        return _lambda_handler(handler, chosen, branch_threads, open_hooks)
+        depth = seen.child_operations_depth
+        return _lambda_handler(handler, chosen, open_hooks, branch_threads=branch_threads, child_depth=depth)
 
     return decorate if func is None else decorate(func)
 
@@ -189,9 +224,9 @@ def _plugins(given: Sequence[Any] | None) -> OpenHooks | None:
 
 
 def _lambda_handler(
-    handler: Handler, transport: Transport, branch_threads: int, open_hooks: OpenHooks | None
+    handler: Handler, transport: Transport, open_hooks: OpenHooks | None, *, branch_threads: int, child_depth: float
 ) -> LambdaHandler:
-    durable = DurableFunction(handler, open_hooks, branch_threads=branch_threads)
+    durable = DurableFunction(handler, open_hooks, branch_threads=branch_threads, child_depth=child_depth)
 
     @functools.wraps(handler)
     def invoke(event: Any, context: Any) -> dict[str, Any]:

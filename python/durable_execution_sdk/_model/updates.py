@@ -297,9 +297,13 @@ class OperationUpdate(Value):
         )
 
     @classmethod
-    def create_context_fail(cls, identifier: OperationIdentifier, error: ErrorObject) -> OperationUpdate:
+    def create_context_fail(
+        cls, identifier: OperationIdentifier, error: ErrorObject, context_options: ContextOptions | None = None
+    ) -> OperationUpdate:
         """End a child context with an error."""
-        return cls.about(identifier, OperationType.CONTEXT, OperationAction.FAIL, error=error)
+        return cls.about(
+            identifier, OperationType.CONTEXT, OperationAction.FAIL, error=error, context_options=context_options
+        )
 
     @classmethod
     def create_execution_succeed(cls, payload: str) -> OperationUpdate:

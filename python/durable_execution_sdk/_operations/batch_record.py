@@ -60,6 +60,15 @@ class CompletionRecord:
             return cls(reason, total, frozenset(range(total)).difference(completed))
         return None
 
+    @classmethod
+    def from_result(cls, result: object) -> CompletionRecord | None:
+        """Of a batch that is recorded with its whole result, and is gone through again for the sake of its children."""
+        if not issubclass(type(result), BatchResult):  # asked of the type: what stands for a payload is not looked at
+            return None
+        batch: BatchResult[Any] = result  # type: ignore[assignment]  # see above
+        started = frozenset(item.index for item in batch.all if item.status is BatchItemStatus.STARTED)
+        return cls(batch.completion_reason, max((item.index + 1 for item in batch.all), default=0), started)
+
     @staticmethod
     def summary_envelope(result: BatchResult[Any], result_type: str, summary: str | None) -> str:
         """Write a summary."""

@@ -27,6 +27,8 @@ class ChildOperation(Value):
 
     identity: OperationIdentifier
     is_virtual: bool = False
+    keeps_children: bool = False
+    """Whether the service goes on handing out what is in it once it has ended (see `KeptChildren`)."""
 
     def begin(self, record: Record | None) -> Deliver | Throw | Enter:
         """The table above."""
@@ -59,8 +61,9 @@ class ChildOperation(Value):
         if self.is_virtual or entered.reconstruct:
             return Settled(None, Deliver(payload))
         large = self.summarises(payload, entered)
+        options = ContextOptions(replay_children=large or self.keeps_children)
         update = OperationUpdate.create_context_succeed(
-            self.identity, summary if large else payload, context_options=ContextOptions(replay_children=large)
+            self.identity, summary if large else payload, context_options=options
         )
         return Settled(update, Deliver(payload))
 
@@ -68,5 +71,27 @@ class ChildOperation(Value):
         """The body raised. A scope that is recorded as finished stays so, whatever its second run does."""
         recorded = ErrorObject.from_exception(error)
         silent = self.is_virtual or entered.reconstruct
-        update = None if silent else OperationUpdate.create_context_fail(self.identity, recorded)
+        options = ContextOptions(replay_children=True) if self.keeps_children else None
+        update = None if silent else OperationUpdate.create_context_fail(self.identity, recorded, options)
         return Settled(update, Throw(failure(recorded, ChildContextError, "")))
+
+
+class KeptChildren:
+    """Which contexts keep their children: those of the upper levels, 1 being contexts of the handler itself.
+
+    Without that the service hands out nothing of what is in a context that has ended, and plugins see no more of it in
+    later invocations. With it the record says `ReplayChildren` beside the whole result, so a replay goes through the
+    context again. Virtual contexts have no level, as they have no record.
+    """
+
+    __slots__ = ("_depth", "_levels")
+
+    def __init__(self, depth: float) -> None:
+        self._depth = depth
+        self._levels: dict[str, int] = {}
+
+    def keeps(self, identity: OperationIdentifier) -> bool:
+        """Whether this one does; asked of each context before those in it."""
+        level = 1 if identity.parent_id is None else self._levels.get(identity.parent_id, 0) + 1
+        self._levels[identity.operation_id] = level
+        return level <= self._depth

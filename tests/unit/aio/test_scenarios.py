@@ -21,6 +21,7 @@ SOURCES = [
         "test_hooks",
         "test_batches",
         "test_batch_resumption",
+        "test_kept_children",
     )
 ]
 

@@ -11,18 +11,19 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any
 
 from durable_execution_sdk._core import MISS, Record
 from durable_execution_sdk._drivers.aio.colours import run_body
 from durable_execution_sdk._drivers.aio.promise import DurablePromise
-from durable_execution_sdk._drivers.aio.started import StartedScope
+from durable_execution_sdk._drivers.aio.started import StartedScope, decode
 from durable_execution_sdk._drivers.codec import Codec
 from durable_execution_sdk._drivers.plans import BatchPlan
 from durable_execution_sdk._model.batch import BatchItem, BatchResult
 from durable_execution_sdk._model.completion import BatchItemStatus, CompletionPolicy
 from durable_execution_sdk._model.enums import OperationSubType, OperationType
+from durable_execution_sdk._model.errors import SerDesError
 from durable_execution_sdk._operations.batch import BatchOperation, Settle, ended_by, failure_again, rebuild_branch
 from durable_execution_sdk._operations.batch_events import (
     Ask,
@@ -42,7 +43,6 @@ from durable_execution_sdk._operations.batch_events import (
     Succeeded,
 )
 from durable_execution_sdk._operations.batch_record import CompletionRecord, summary_writer
-from durable_execution_sdk._operations.child import ChildOperation
 from durable_execution_sdk._operations.coordinator import Coordinator
 from durable_execution_sdk._operations.verdicts import Enter
 from durable_execution_sdk._serdes.text import EXTENDED_TYPES_SERDES
@@ -64,7 +64,7 @@ def start_batch(context: Any, plan: BatchPlan, what: str) -> DurablePromise[Batc
             run.state.hooks.batch_entered(operation)
             found = found and run.journal.find(identity.operation_id)
         batch = AsyncBatch(inner, operation, plan, found)
-        return await (batch.rebuild() if entered.reconstruct else batch.run())
+        return await (batch.rebuild(codec) if entered.reconstruct else batch.run())
 
     def own(coroutine: object) -> None:
         inner.own_scope = run.scopes.own(coroutine, inner, inner.scope)
@@ -73,7 +73,7 @@ def start_batch(context: Any, plan: BatchPlan, what: str) -> DurablePromise[Batc
     codec = Codec(config.serdes or EXTENDED_TYPES_SERDES, context.state, identity)
     write = summary_writer(sub_type, config.summary_generator)
     started: StartedScope[BatchResult[Any]] = StartedScope(
-        run, ChildOperation(identity), position, codec, body, write, own, lambda: run.abandon(inner)
+        run, context.state.child_operation(identity), position, codec, body, write, own, lambda: run.abandon(inner)
     )
     started.owner = inner
     promise: DurablePromise[BatchResult[Any]] = context._launch(scope, started)
@@ -158,10 +158,14 @@ class AsyncBatch:
                 case other:
                     raise AssertionError(f"the coordinator asks for what no branch under asyncio leads to: {other!r}")
 
-    async def rebuild(self) -> BatchResult[Any]:
-        """The result of a batch that was too large to be kept, made again from its branches."""
+    async def rebuild(self, codec: Codec) -> BatchResult[Any]:
+        """The result of a batch that was too large to be kept, or keeps its children, made again from its branches."""
         op, state = self._op, self._state
-        end = CompletionRecord.from_summary_payload(None if self._record is None else self._record.result)
+        payload = None if self._record is None else self._record.result
+        end = CompletionRecord.from_summary_payload(payload)
+        if end is None:
+            with suppress(SerDesError):  # then the branches' own records have to do
+                end = CompletionRecord.from_result(await decode(codec, payload))
         items: dict[int, BatchItem[Any]] = {}
         again: deque[int] = deque()
         count = op.total if end is None else min(op.total, end.started_total)
@@ -226,7 +230,7 @@ class AsyncBatch:
             child.own_scope = run.scopes.own(coroutine, child, child.scope)
 
         codec = Codec(self._serdes, state, identity)
-        operation = ChildOperation(identity, op.is_flat)
+        operation = state.child_operation(identity, is_virtual=op.is_flat)
         branch = StartedBranch(run, operation, None, codec, body, None, own, lambda: run.abandon(child))
         branch.owner = child
         branch.index = index

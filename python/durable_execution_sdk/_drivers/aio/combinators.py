@@ -28,7 +28,6 @@ from durable_execution_sdk._model.errors import (
 )
 from durable_execution_sdk._model.homes import public
 from durable_execution_sdk._model.settled import SettledResult, settled_record
-from durable_execution_sdk._operations.child import ChildOperation
 from durable_execution_sdk._operations.verdicts import Enter
 from durable_execution_sdk._serdes.text import EXTENDED_TYPES_SERDES
 
@@ -224,7 +223,7 @@ class Combinators:
         codec = Codec(serdes(context.default_serdes or EXTENDED_TYPES_SERDES), context.state, identity)
         started: StartedCombination = StartedCombination(
             run,
-            ChildOperation(identity),
+            context.state.child_operation(identity),
             position,
             codec,
             body,

@@ -48,7 +48,6 @@ from durable_execution_sdk._model.homes import public
 from durable_execution_sdk._model.strategies import WaitForConditionConfig
 from durable_execution_sdk._model.updates import OperationIdentifier, OperationUpdate, identify
 from durable_execution_sdk._operations.callback import CallbackOperation, callback_result, submission_error
-from durable_execution_sdk._operations.child import ChildOperation
 from durable_execution_sdk._operations.condition import ConditionOperation
 from durable_execution_sdk._operations.invoke import InvokeOperation
 from durable_execution_sdk._operations.step import StepOperation
@@ -460,7 +459,7 @@ class AsyncDurableContext(AsyncConcurrentScope):
 
         started: StartedScope[Any] = StartedScope(
             self.run,
-            ChildOperation(identity, config.is_virtual),
+            self.state.child_operation(identity, is_virtual=config.is_virtual),
             position,
             self._codec(identity, config.serdes, EXTENDED_TYPES_SERDES),
             body,
