@@ -11,7 +11,6 @@ from typing import Any
 
 from durable_execution_sdk._drivers.aio.loop import DurableEventLoop
 from durable_execution_sdk._drivers.aio.sender import Sender
-from tests.unit.drivers.scenario import first
 
 
 class Outbox:
@@ -81,26 +80,24 @@ def test_news_of_others_are_passed_on_at_once() -> None:
     assert told == [["sent by a timer"]]
 
 
-def test_a_request_wakes_the_loop_once(monkeypatch: Any) -> None:
-    woken: list[str] = []
-    call = DurableEventLoop.call_soon_threadsafe
-
-    def counted(self: Any, callback: Any, *args: Any, **options: Any) -> Any:
-        woken.append(threading.current_thread().name)
-        return call(self, callback, *args, **options)
-
-    monkeypatch.setattr(DurableEventLoop, "call_soon_threadsafe", counted)
-
-    async def body(step: Any) -> None:
-        pass
-
-    async def handler(event: Any, ctx: Any) -> None:
+def test_what_is_sent_here_is_told_to_the_caller() -> None:
+    error = RuntimeError("no more")
+    for outbox, ended in ((Outbox(), None), (Outbox(error), error)):
+        queued: Any = outbox
+        sender = Sender(queued, queued.journal, untold, untold, lambda: False)
         for _ in range(3):
-            await ctx.step(body)
+            sender.push(None)
+        assert sender.has_unsent
+        assert sender.send_here() == (ended, ["operation 1", "operation 2", "operation 3"])
+        assert sender.busy
+        sender.went_idle()
+        assert not sender.has_unsent
+        assert sender.thread is None
 
-    output, service = first(handler)
-    assert output["Status"] == "SUCCEEDED"
-    assert woken.count("durable-sender") == len(service.requests) == 3
+
+def untold(*news: Any) -> None:
+    """What is not to be called."""
+    raise AssertionError(news)
 
 
 def test_threads_that_post_are_known_until_they_are_gone() -> None:

@@ -36,7 +36,7 @@ def run_handler(
         SuspendExecution: It is parked; nothing of it will run again.
         BaseException: What the handler raised, or what ended sending.
     """
-    if runs_a_loop():
+    if runs_a_loop() or loop_of_thread().is_running():  # the latter: its thread is sending a request
         return _run_beside(lambda: _run(state, handler, event_input, lambda_context, replaying))
     return _run(state, handler, event_input, lambda_context, replaying)
 

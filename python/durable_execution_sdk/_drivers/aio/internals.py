@@ -19,8 +19,9 @@ import threading
 import types
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sized
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
+T = TypeVar("T")
 AnyTask: TypeAlias = "asyncio.Task[Any]"
 AnyFuture: TypeAlias = "asyncio.Future[Any]"
 Callback: TypeAlias = Callable[..., object]
@@ -245,6 +246,25 @@ def self_pipe_fd(loop: asyncio.AbstractEventLoop) -> int:
     return fd
 
 
+def beside(loop: asyncio.AbstractEventLoop, function: Callable[[], T]) -> T:
+    """Call a function on the thread that runs the loop as if it ran none: the function may run one of its own."""
+    asyncio._set_running_loop(None)
+    try:
+        return function()
+    finally:
+        asyncio._set_running_loop(loop)
+
+
+def wake(loop: asyncio.AbstractEventLoop) -> None:
+    """Write to the loop's own pipe, from any thread."""
+    loop._write_to_self()  # type: ignore[attr-defined] # private by asyncio's choice
+
+
+def handles_signals(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether signals are handed to the loop through its pipe."""
+    return bool(loop._signal_handlers)  # type: ignore[attr-defined] # private by asyncio's choice
+
+
 def descriptors(loop: asyncio.AbstractEventLoop) -> Iterator[tuple[int, asyncio.Handle | None, asyncio.Handle | None]]:
     """What is polled: the descriptor, and what the loop calls when it can be read and when it can be written."""
     for key in list(loop._selector.get_map().values()):  # type: ignore[attr-defined] # private by asyncio's choice
@@ -316,6 +336,8 @@ async def _probe(loop: asyncio.AbstractEventLoop) -> list[str]:
     expect(soon in ready_handles(loop) and len(ready_queue(loop)) > 0, "BaseEventLoop._ready")
     expect(run_ready(loop, 1) and not is_stopping(loop) and not has_timers(loop), "Handle._run")
     expect(current_tasks().get(loop) is asyncio.current_task(), "asyncio.tasks._current_tasks")
+    expect(not handles_signals(loop), "BaseEventLoop._signal_handlers")
+    wake(loop)
     expect(self_pipe_fd(loop) >= 0, "BaseSelectorEventLoop._ssock")
     polled = {fd: reader for fd, reader, _ in descriptors(loop)}
     expect(isinstance(polled.get(self_pipe_fd(loop)), asyncio.Handle), "BaseSelectorEventLoop._selector")

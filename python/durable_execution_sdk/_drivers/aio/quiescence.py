@@ -18,6 +18,9 @@ from durable_execution_sdk._drivers.aio import internals
 from durable_execution_sdk._drivers.aio.loop import DurableEventLoop
 from durable_execution_sdk._model.errors import ExecutionError
 
+FEW_TASKS = 8
+"""Where there are more, the loop's thread sends nothing itself."""
+
 
 class ThreadFuture(asyncio.Future[Any]):
     """The outcome of a `def` body on a thread; `blocked_on` is the promise that the thread waits for, if it does."""
@@ -62,6 +65,25 @@ class Surveyor:
         """Something runs on an executor's thread."""
         self._jobs.add(job)
         job.add_done_callback(self._jobs.discard)
+
+    def nothing_else_runs(
+        self,
+        tasks: Collection[internals.AnyTask],
+        bodies: Collection[internals.AnyTask],
+        requests: Iterable[tuple[int, internals.AnyFuture]],
+    ) -> bool:
+        """Whether every task waits for the service and nobody needs the loop, so that its thread may send a request.
+
+        Only few tasks are looked at: of many, some run mostly, and their requests are shared.
+        """
+        if len(tasks) + len(bodies) > FEW_TASKS or self._jobs or not self._loop.is_alone():
+            return False
+        waits = {waiter for _, waiter in requests}
+        for task in (*tasks, *bodies):
+            waiter = internals.waiter_of(task)
+            if waiter is None or not (waiter in waits or self._is_durable(waiter)):
+                return False
+        return True
 
     def survey(
         self,

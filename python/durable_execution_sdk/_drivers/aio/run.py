@@ -65,7 +65,8 @@ class Run:
         self.scopes = Scopes(state.journal, state.hooks, self.order.set_caller)
         self.starter = partial(starter, self.scopes, loop)
         self.surveyor = Surveyor(loop, lambda future: isinstance(future, DurablePromise))
-        self.sender = Sender(state.commit, self.journal, self._news_elsewhere, self._idle_elsewhere, self._must_pause)
+        news, idle = partial(self._to_loop, self._merged), partial(self._to_loop, self._idle)
+        self.sender = Sender(state.commit, self.journal, news, idle, self._must_pause)
         self.workers = Workers(loop, self.surveyor.own)
         self._held: list[object] = []
         self.contexts: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -168,7 +169,11 @@ class Run:
         # A running body will have more to send, and its START, mostly, shares the request.
         may_wait = bool(self.bodies) and not self._unacknowledged and not self._announced
         rides_along = self.sender.rides_along_for() if may_wait else None
-        if not rides_along:
+        if not rides_along and self.sender.has_unsent:
+            if self.surveyor.nothing_else_runs(self.tasks, self.bodies, self._unacknowledged):
+                self._idle(*internals.beside(self.loop, self.sender.send_here))
+                self.loop.run_dry()
+                return 0
             self.sender.nudge()
         now_ms = self.state.clock.now_ms()
         if self.sender.busy:
@@ -372,15 +377,8 @@ class Run:
     def _must_pause(self) -> bool:
         return len(self.tasks) > 1 and not self.state.commit.stamps_rise
 
-    def _news_elsewhere(self, changed: Sequence[str]) -> None:
-        """On the thread that sent: an answer was merged."""
-        self._to_loop(self._merged, changed)
-
-    def _idle_elsewhere(self, error: BaseException | None, changed: Sequence[str]) -> None:
-        """On the sender's thread: it has nothing more to do, or sending has ended."""
-        self._to_loop(self._idle, error, changed)
-
     def _to_loop(self, function: Callable[..., None], *arguments: Any) -> None:
+        # Called on the sender's thread, or whichever has sent.
         try:
             self.loop.call_soon_threadsafe(function, *arguments)
         except RuntimeError:  # the loop was closed meanwhile: nobody is left to tell

@@ -1,4 +1,4 @@
-"""The one thread that talks to the service while an async handler runs."""
+"""Who talks to the service while an async handler runs: one thread, or the loop's own where nothing else needs that."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ BETWEEN_REQUESTS_SECONDS = 0.001
 
 
 class Sender:
-    """Sends what is queued when it is told to, one request after the other, on a thread of its own.
+    """Sends what is queued when it is told to, one request after the other, on a thread of its own or on the caller's.
 
-    The thread is started at the first request of an invocation and joined at its end.
+    The thread is started at the first request of an invocation that it is to send, and joined at its end.
 
     Args:
         commit: The outbox.
@@ -53,6 +53,8 @@ class Sender:
         self.interrupted: BaseException | None = None
         """What ended sending, if it is not an error of the request."""
         self._last_news: Sequence[str] = ()
+        self._here = 0  # the thread in `send_here`
+        self._changed_here: list[str] = []
         commit.on_merged = self._merged
 
     @property
@@ -65,6 +67,11 @@ class Sender:
         if self._unsent_since is None or self._busy:
             return None
         return max(0.0, self._unsent_since + RIDE_ALONG_SECONDS - time.monotonic())
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether anything is queued, and no request in flight."""
+        return self._unsent_since is not None and not self._busy
 
     @property
     def thread(self) -> threading.Thread | None:
@@ -90,6 +97,20 @@ class Sender:
             self._thread.start()
         self._wake.put(None)
 
+    def send_here(self) -> tuple[BaseException | None, Sequence[str]]:
+        """Have what is queued sent by the calling thread: the error that ended sending, if any, and what has changed.
+
+        For the loop's thread, where nothing else needs it: that saves two hand-overs between threads.
+        """
+        self._unsent_since = None
+        self._to_send = self._queued
+        self._busy = True
+        self._here, self._changed_here = threading.get_ident(), []
+        try:
+            return self._flush(), self._changed_here
+        finally:
+            self._here = 0
+
     def went_idle(self) -> None:
         """On the loop's thread: the last answer was taken note of; the next request may go."""
         self._busy = False
@@ -103,7 +124,9 @@ class Sender:
 
     def _merged(self, changed: Sequence[str]) -> None:
         """On the thread that sent: an answer was merged."""
-        if threading.current_thread() is self._thread and self._journal.settled >= self._to_send:
+        if self._here == threading.get_ident():
+            self._changed_here += changed
+        elif threading.current_thread() is self._thread and self._journal.settled >= self._to_send:
             self._last_news = changed
         else:
             self._news(changed)
@@ -113,14 +136,17 @@ class Sender:
             self._wake.get()
             if self._closing:
                 return
-            failure: BaseException | None
-            try:
-                if self._pause():
-                    time.sleep(max(0.0, self._answered + BETWEEN_REQUESTS_SECONDS - time.monotonic()))
-                self._commit.flush(self._to_send)
-                self._answered = time.monotonic()
-                failure = self._commit.failure
-            except BaseException as error:
-                self.interrupted = failure = error
+            failure = self._flush()
             news, self._last_news = self._last_news, ()
             self._idle(failure, news)
+
+    def _flush(self) -> BaseException | None:
+        try:
+            if self._pause():
+                time.sleep(max(0.0, self._answered + BETWEEN_REQUESTS_SECONDS - time.monotonic()))
+            self._commit.flush(self._to_send)
+            self._answered = time.monotonic()
+        except BaseException as error:
+            self.interrupted = error
+            return error
+        return self._commit.failure
