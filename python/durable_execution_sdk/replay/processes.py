@@ -130,8 +130,7 @@ class Worker:
 
     def end(self) -> int:
         """End it at once, with all that it has started, and return its exit code; below 0 it is that of a signal."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._end_session()
         code = self._process.wait()
         self._close()
         return code
@@ -141,11 +140,12 @@ class Worker:
         self._put(None)
 
     def ends_within(self, seconds: float) -> bool:
-        """Wait for its end, but not longer."""
+        """Wait for its end, but not longer; what a handler has started and left behind ends then."""
         try:
             self._process.wait(max(seconds, 0))
         except subprocess.TimeoutExpired:
             return False
+        self._end_session()
         self._close()
         return True
 
@@ -158,6 +158,10 @@ class Worker:
             while marks := os.read(self._progress, _PIECE):
                 self._begun += len(marks)
                 self._has_shown_life = True
+
+    def _end_session(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def _close(self) -> None:
         for pipe in (self._process.stdin, self._process.stdout):

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,32 @@ def test_a_copy_of_the_process_checks_nothing(finished: History) -> None:
     assert {*found.values()} == {("clean", None)}
 
 
+class Leaping:
+    """A clock that leaps at each look, and after a while lets go who waits for it."""
+
+    def __init__(self, pipe: Path) -> None:
+        self.pipe = pipe
+        self.looks = 0
+
+    def monotonic(self) -> float:
+        self.looks += 1
+        if self.looks > 16:
+            with suppress(OSError):  # nobody waits yet, or any more
+                descriptor = os.open(self.pipe, os.O_WRONLY | os.O_NONBLOCK)
+                os.write(descriptor, b"x")
+                os.close(descriptor)
+        return self.looks * 1e6
+
+
+def test_time_in_which_the_check_is_stopped_does_not_count(
+    finished: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by Ctrl-Z, or by closing a laptop."""
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.setattr("durable_execution_sdk.replay.workers.time", Leaping(tmp_path / "pipe"))
+    assert told([doing(finished, "waits", "read", tmp_path / "pipe")], 1) == {"waits": ("clean", None)}
+
+
 # --- importing it -----------------------------------------------------------------------------------------------------
 
 
@@ -131,6 +158,40 @@ def test_a_module_that_cannot_be_imported_is_told(
         list(check_many("odd:handler", [finished], 1, seconds=seconds))
 
 
+SINGLE = """
+import os
+from durable_execution_sdk import durable_execution
+
+PIPE = os.path.join(os.environ["PLACE"], "pipe")
+try:
+    os.mkdir(os.path.join(os.environ["PLACE"], "there"))
+except OSError:
+    with open(PIPE, "wb") as pipe:
+        pipe.write(b"x")
+    os._exit(3)
+
+@durable_execution
+def handler(event, context):
+    context.step(lambda _: None, name="first")
+    if event:
+        with open(PIPE, "rb") as pipe:
+            pipe.read()
+"""
+
+
+def test_fewer_workers_do_it_where_no_more_can_be_started(
+    tmp_path: Path, finished: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "single.py").write_text(SINGLE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PLACE", str(tmp_path))
+    histories = [replace(finished, name=f"number {number}") for number in range(300)]
+    histories[0] = doing(finished, "number 0", "waits for an import to fail")
+    reports = [report for report, _ in check_many("single:handler", histories, 2)]
+    assert [(report.history, report.verdict) for report in reports] == [(each.name, "clean") for each in histories]
+
+
 # --- as a command -----------------------------------------------------------------------------------------------------
 
 SHOP = """
@@ -147,6 +208,12 @@ def ending(event, context):
     if not os.fork():
         signal.pause()  # with all that it has inherited
     os._exit(0)
+
+@durable_execution
+def leaving(event, context):
+    if not os.fork():
+        signal.pause()
+    context.step(lambda _: None, name="first")
 
 @durable_execution
 def endless(event, context):
@@ -183,6 +250,13 @@ def test_what_is_printed_past_python_is_no_report(tmp_path: Path) -> None:
     done = durable(tmp_path, "shop:fine")
     assert (done.returncode, done.stderr) == (0, "hello")
     assert json.loads(done.stdout)["summary"] == {"clean": 1}
+
+
+@pytest.mark.usefixtures("finished")
+def test_nothing_is_left_of_what_a_handler_starts(tmp_path: Path) -> None:
+    """Else this would not read the end of standard error."""
+    done = durable(tmp_path, "shop:leaving")
+    assert (done.returncode, json.loads(done.stdout)["summary"]) == (0, {"clean": 1}), done.stderr
 
 
 def test_a_worker_ends_as_python_does(tmp_path: Path, finished: History, monkeypatch: pytest.MonkeyPatch) -> None:
