@@ -8,6 +8,7 @@ import inspect
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,12 @@ MAX_THREADS = 64
 """Most `def` bodies of one invocation that run at the same time; further ones wait for a free thread.
 
 Bodies that are blocked in a durable operation do not count."""
+
+FIRST_THREADS = 8
+"""So many of them at first; bodies that wait for anything are joined by others within milliseconds."""
+
+WATCH_SECONDS = 0.0005
+"""If the loop rests for so long and none of the bodies that run has ended, there are twice as many threads."""
 
 
 def is_expression(func: Any) -> bool:
@@ -37,6 +44,9 @@ class Workers:
         self._threads: list[threading.Thread] = []
         self._running = 0
         self._blocked = 0
+        self._ended = 0
+        self._most = FIRST_THREADS
+        self._watched: tuple[float, int] | None = None
 
     async def call(self, func: Callable[..., Any], *args: Any) -> Any:
         """Run a blocking function on a thread, with the caller's context variables."""
@@ -48,6 +58,7 @@ class Workers:
 
         def settle(value: Any, error: BaseException | None) -> None:
             self._running -= 1
+            self._ended += 1
             if done.done():
                 return
             if error is None:
@@ -83,8 +94,26 @@ class Workers:
         """It goes on."""
         self._blocked -= 1
 
+    def watch(self) -> float | None:
+        """The loop is about to rest: seconds until it is to ask again; None if there are threads enough.
+
+        Bodies that take no time are done by a few threads, and more would only quarrel for the interpreter.
+        """
+        if self._running <= len(self._threads) or self._most >= MAX_THREADS:
+            self._watched = None
+            return None
+        now = time.monotonic()
+        if self._watched is not None and self._watched[1] == self._ended:
+            left = self._watched[0] + WATCH_SECONDS - now
+            if left > 0:
+                return left
+            self._most = min(self._most * 2, MAX_THREADS)
+            self._grow()
+        self._watched = now, self._ended
+        return WATCH_SECONDS
+
     def _grow(self) -> None:
-        while self._running > len(self._threads) and len(self._threads) - self._blocked < MAX_THREADS:
+        while self._running > len(self._threads) and len(self._threads) - self._blocked < self._most:
             thread = threading.Thread(target=self._work, name="durable-body", daemon=True)
             self._threads.append(thread)
             self._own(thread)

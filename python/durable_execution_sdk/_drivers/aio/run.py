@@ -122,6 +122,7 @@ class Run:
 
     def busy(self) -> None:
         """The loop does not come to rest; it counts as quiescent if only step bodies keep it busy."""
+        self.workers.watch()
         handles = internals.ready_handles(self.loop)
         if self.bodies and all(
             getattr(internals.callback_of(handle), "__self__", None) in self.bodies for handle in handles
@@ -196,7 +197,7 @@ class Run:
         return 0
 
     def _until(self, *limits_or_none: float | None) -> float | None:
-        limits = [limit for limit in limits_or_none if limit is not None]
+        limits = [limit for limit in (*limits_or_none, self.workers.watch()) if limit is not None]
         if self._guard is not None:
             left = self._guard - time.monotonic()
             if left <= 0:
