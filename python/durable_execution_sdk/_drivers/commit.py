@@ -33,6 +33,7 @@ from durable_execution_sdk._core import Journal, Request
 from durable_execution_sdk._drivers.locks import BriefLock
 from durable_execution_sdk._drivers.ports import Transport
 from durable_execution_sdk._model.api_errors import CheckpointError, GetExecutionStateError
+from durable_execution_sdk._model.errors import InvocationError
 from durable_execution_sdk._model.signals import BackgroundThreadError, OrphanedChildException, SuspendExecution
 from durable_execution_sdk._model.updates import OperationUpdate
 
@@ -429,8 +430,11 @@ class _Waiter:
         self.gate.acquire()
 
 
-def _interrupted(error: BaseException) -> SuspendExecution:
-    return SuspendExecution(f"Checkpoint interrupted by {type(error).__name__}")
+def _interrupted(error: BaseException) -> BackgroundThreadError:
+    """What others are told. No suspension: nothing need be pending, and who would invoke again then?"""
+    source = InvocationError(f"Checkpoint interrupted by {type(error).__name__}")
+    source.__cause__ = error
+    return BackgroundThreadError(str(source), source)
 
 
 def _orphaned(update: OperationUpdate | None) -> OrphanedChildException:

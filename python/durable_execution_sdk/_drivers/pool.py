@@ -70,8 +70,12 @@ class BranchPool:
             return claimed
 
     def give(self, job: Job) -> None:
-        """Have a claimed thread do this."""
-        self._jobs.put(job)
+        """Have a claimed thread do this; if the pool has closed since, and the thread is told to end, this one does."""
+        with self._lock:
+            if not self._closed:
+                self._jobs.put(job)
+                return
+        job()
 
     def close(self) -> None:
         """Wait until every job is done and every thread gone. Claims made meanwhile get nothing."""

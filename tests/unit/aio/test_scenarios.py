@@ -28,6 +28,7 @@ SOURCES = [
 PARKED = "a parked handler runs no `finally`, and no body is told of it: docs/decisions/040-parking.md"
 IN_PLACE = "a parked branch goes on where it stands, its body is not run again"
 BLOCKS = "its branches block the thread, which all branches share"
+BLOCKS_LOOP = "its body blocks the thread, which the sender needs"
 THREADS = "it looks at threads, of which the other driver has others"
 OTHERWISE = {
     "test_a_durable_call_in_finally_raises_the_same_signal_and_is_logged_once": PARKED,
@@ -39,6 +40,7 @@ OTHERWISE = {
     "test_branches_that_run_on_are_reported_and_stopped_at_their_next_operation": BLOCKS,
     "test_branches_that_wait_for_each_other_need_a_thread_each": BLOCKS,
     "test_what_nobody_waits_for_is_sent_soon_and_the_timer_is_joined": THREADS,
+    "test_a_request_that_ends_its_thread_ends_the_invocation_and_suspends_nothing": BLOCKS_LOOP,
     "test_finished_branches_come_back_without_a_thread": THREADS,
     "test_user_code_runs_on_the_calling_thread_and_nothing_is_left": THREADS,
 }

@@ -123,8 +123,8 @@ def test_an_interrupted_sender_stops_everybody():
         commit.commit(step("a"))
     helper.join(60)
     second[0].join(60)
-    assert isinstance(second[0].error, SuspendExecution)
-    with pytest.raises(SuspendExecution):
+    assert isinstance(second[0].error, BackgroundThreadError)
+    with pytest.raises(BackgroundThreadError, match="Checkpoint interrupted by KeyboardInterrupt"):
         commit.submit(step("c"))
     commit.close()
 
@@ -215,7 +215,7 @@ def test_an_interruption_with_a_request_in_hand_stops_everybody(monkeypatch):
     leave.set()
     join(first, second)
     assert isinstance(first.error, KeyboardInterrupt)
-    assert isinstance(second.error, SuspendExecution)
+    assert isinstance(second.error, BackgroundThreadError)
     commit.drain()
     commit.close()
     assert gate.batches == []

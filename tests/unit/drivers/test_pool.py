@@ -53,3 +53,13 @@ def test_without_threads_there_are_no_claims():
     pool = BranchPool(0)
     assert pool.claim(4, lambda: None) == 0
     pool.close()
+
+
+def test_what_was_claimed_before_it_closed_is_done_by_whoever_gives_it():
+    """The claimed thread is gone by then, and somebody waits for the job."""
+    pool = BranchPool(2)
+    assert pool.claim(1, lambda: None) == 1
+    pool.close()
+    done = []
+    pool.give(lambda: done.append(threading.current_thread()))
+    assert done == [threading.current_thread()]

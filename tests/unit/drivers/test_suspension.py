@@ -337,3 +337,25 @@ def test_what_is_queued_is_sent_before_the_answer():
     output, service = first(interrupted)
     assert output == {"Status": "PENDING"}
     assert sent(service) == [[("STEP", "START", "a")]]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_request_that_ends_its_thread_ends_the_invocation_and_suspends_nothing():
+    """Nothing need be pending then, so nobody would invoke again."""
+    went_out = threading.Event()
+
+    def fault(phase, number):
+        if threading.current_thread().name == "durable-commit" and not went_out.is_set():
+            went_out.set()
+            raise SystemExit
+
+    def handler(got, ctx):
+        def body(child):
+            assert went_out.wait(60), "the start of this context is sent by itself"
+            return child.step(lambda step: "done")
+
+        return ctx.run_in_child_context(body)
+
+    output, service = whole(handler, FakeService(fault=fault))
+    assert output == {"Status": "SUCCEEDED", "Result": '"done"'}
+    assert service.invocations == 2
