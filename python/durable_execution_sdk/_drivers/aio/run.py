@@ -39,7 +39,7 @@ from durable_execution_sdk._drivers.aio.sender import Sender
 from durable_execution_sdk._drivers.clock import real_seconds_until
 from durable_execution_sdk._drivers.state import ExecutionState
 from durable_execution_sdk._model.errors import ValidationError
-from durable_execution_sdk._model.signals import SuspendExecution
+from durable_execution_sdk._model.signals import BackgroundThreadError, SuspendExecution
 from durable_execution_sdk._model.updates import OperationUpdate
 
 _logger = logging.getLogger("durable_execution_sdk")
@@ -486,7 +486,7 @@ class Run:
     def close(self) -> None:
         """Join the threads that were started for this invocation."""
         self.sender.close()
-        if isinstance(self.failure, SuspendExecution) and self.sender.interrupted is not None:
+        if isinstance(self.failure, SuspendExecution | BackgroundThreadError) and self.sender.interrupted is not None:
             self.failure = self.sender.interrupted  # whoever wanted to send heard first that nothing is sent any more
         self.workers.close(abandon=self.state.out_of_time)
 
