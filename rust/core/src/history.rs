@@ -7,6 +7,7 @@
 //! each place lets a wrong record be touched once in a hundred asks.
 
 use std::fmt;
+use std::hint::black_box;
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
@@ -35,6 +36,9 @@ pub struct History<S> {
 
 /// Places are kept in 32 bits; the highest number is left to those who want to say "nowhere".
 pub const MOST_RECORDS: usize = u32::MAX as usize;
+
+/// The table of fewer records is in the processor's own caches, as a rule.
+const BEYOND_CACHES: usize = 1 << 16;
 
 impl<S> Default for History<S> {
     fn default() -> Self {
@@ -75,6 +79,16 @@ impl<S> History<S> {
         let slots = &self.slots;
         self.table
             .reserve(more, |place| slots[*place as usize].id.key());
+    }
+
+    /// Fetch what is looked at when these ids are put. In a large history their places in the table lie far apart, and the
+    /// processor waits for several of them at once where nothing else has to be done in between.
+    pub fn expect<'a>(&self, ids: impl Iterator<Item = &'a Id>) {
+        if self.slots.len() >= BEYOND_CACHES {
+            for id in ids {
+                black_box(self.table.find(id.key(), |_| false).is_some());
+            }
+        }
     }
 
     /// Add a record, or replace the one of that id. Gives back its place and what was replaced, or, where there are
@@ -160,6 +174,28 @@ mod tests {
         assert!(history.is_empty());
         assert!(history.find(&operation_id("", 1)).is_none());
         assert!(history.peek(&operation_id("", 1)).is_none());
+    }
+
+    #[test]
+    fn ids_may_be_expected_in_a_history_of_any_size() {
+        let mut ids = crate::ids::Ids::new("");
+        let mut history = History::default();
+        let count = BEYOND_CACHES as u64 + 100;
+        for first in (1..count).step_by(16) {
+            let group: Vec<_> = (first..first + 16).map(|at| ids.at(at)).collect();
+            history.expect(group.iter());
+            for (id, position) in group.into_iter().zip(first..) {
+                assert!(
+                    history
+                        .put(id, position)
+                        .is_ok_and(|(_, old)| old.is_none())
+                );
+            }
+        }
+        for position in [1, count / 2, count - 1] {
+            let found = history.peek(&operation_id("", position));
+            assert_eq!(found.map(|slot| slot.source), Some(position));
+        }
     }
 
     #[test]

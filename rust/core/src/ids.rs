@@ -17,7 +17,7 @@ const AHEAD: usize = 4;
 
 /// Ids without a prefix depend on the position alone: those below `CHUNKS * CHUNK` are kept for the whole process.
 const CHUNK: usize = 64;
-const CHUNKS: usize = 1024;
+const CHUNKS: usize = 16 * 1024;
 
 /// An operation id as 32 bytes: what its 64 hexadecimal characters spell. Ids of another form (that of the execution, those
 /// of other SDKs) are represented by a digest of their text, so that any two texts are told apart by these bytes alone.

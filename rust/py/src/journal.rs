@@ -125,6 +125,9 @@ impl Journal {
                     break;
                 }
                 let outcome = reader::read_group(list, start, &mut recent, &mut read);
+                self.state.with(py, |state| {
+                    state.history.expect(read.iter().map(|found| &found.id));
+                });
                 self.put_all(py, read.drain(..))?;
                 outcome?;
             }
