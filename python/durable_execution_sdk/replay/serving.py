@@ -32,7 +32,10 @@ def serve() -> None:
     progress, target = int(sys.argv[1]), sys.argv[2]
     os.set_inheritable(progress, False)
     requests, answers = _own_pipes()
-    sys.argv, payloads = _received(requests)
+    try:
+        sys.argv, payloads = _received(requests)
+    except EOFError:
+        return  # the command was ended before it had asked for anything
     wanted: _Wanted = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(requests, wanted), daemon=True).start()
     try:
