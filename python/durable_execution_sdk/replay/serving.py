@@ -96,8 +96,11 @@ def _bytes(requests: int, count: int) -> bytes:
 
 def _answer(answers: int, answer: Answer) -> None:
     left = memoryview(framed(answer))
-    while left:
-        left = left[os.write(answers, left) :]
+    try:
+        while left:
+            left = left[os.write(answers, left) :]
+    except BrokenPipeError:
+        os._exit(1)  # as in `_listen`, which may not have noticed yet
 
 
 def _marked(portion: Sequence[Item], progress: int, own_id: int) -> Iterator[Item]:
